@@ -1,0 +1,79 @@
+"""RFC 8785 canonical JSON under the restricted profile of CON-1: one value, one encoding.
+
+The profile (integers only, ASCII keys, no lone surrogates) is what makes ``orjson`` with sorted keys
+equal RFC 8785; ``tests/properties`` compares it with the independent ``rfc8785`` package.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from lianzheng.errors import FormatError
+from lianzheng.limits import INT_MAX, JSON_DEPTH_MAX, MESSAGE_BYTES_MAX
+
+__all__ = ["JsonObject", "JsonValue", "check_profile", "decode", "decode_object", "encode"]
+
+JsonValue = Any
+"""``None``, ``bool``, ``int``, ``str``, ``list`` or ``dict[str, ...]`` of the same."""
+JsonObject = dict[str, Any]
+
+
+def encode(value: JsonValue) -> bytes:
+    """Canonical bytes of ``value``.
+
+    Raises ``FormatError``: ``json_type``, ``json_integer_range``, ``json_key``, ``json_depth``, ``json_text``.
+    """
+    check_profile(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:  # a lone surrogate is all that is left to refuse
+        raise FormatError("json_text", "A text is not valid Unicode.") from error
+
+
+def decode(data: bytes, size_max: int = MESSAGE_BYTES_MAX) -> JsonValue:
+    """The value of canonical ``data``; anything that would encode to other bytes is refused.
+
+    Raises ``FormatError``: ``too_large``, ``json_malformed``, ``json_not_canonical`` and those of :func:`encode`.
+    """
+    if len(data) > size_max:
+        raise FormatError("too_large", f"A message has {len(data)} bytes; at most {size_max} are read.")
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise FormatError("json_malformed", "A message is not JSON.") from error
+    if encode(value) != data:
+        raise FormatError("json_not_canonical", "A message is not in its canonical encoding (RFC 8785).")
+    return value
+
+
+def decode_object(data: bytes, size_max: int = MESSAGE_BYTES_MAX) -> JsonObject:
+    """As :func:`decode`, and an object (else ``json_type``)."""
+    value = decode(data, size_max)
+    if not isinstance(value, dict):
+        raise FormatError("json_type", "A message must be a JSON object.")
+    return value
+
+
+def check_profile(value: JsonValue, depth: int = JSON_DEPTH_MAX) -> None:
+    """Refuse what the profile of CON-1 leaves out; reason codes as in :func:`encode`."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return
+    if kind is int:
+        if not -INT_MAX <= value <= INT_MAX:
+            raise FormatError("json_integer_range", "An integer lies outside ±(2^53−1).")
+        return
+    if depth == 0:
+        raise FormatError("json_depth", f"A message nests deeper than {JSON_DEPTH_MAX} levels.")
+    if kind is dict:
+        for key, item in value.items():
+            if type(key) is not str or not key.isascii():
+                raise FormatError("json_key", "An object key is not ASCII text.")
+            check_profile(item, depth - 1)
+    elif kind is list or kind is tuple:
+        for item in value:
+            check_profile(item, depth - 1)
+    else:
+        raise FormatError("json_type", "A value has a type that canonical JSON does not carry.", detail=f"type {kind.__name__}")

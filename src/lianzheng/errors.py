@@ -1,0 +1,74 @@
+"""One root error with a stable reason code; the text for users stands apart from internal detail.
+
+A *reason code* is snake_case, never changes its meaning and is what programs match on. ``text`` and
+``next_step`` are for people and may be translated; ``detail`` is for the operator's log. None of the
+four may carry a secret or personal data: name the field or the part, never its value.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConfigError",
+    "ConflictError",
+    "FormatError",
+    "LianzhengError",
+    "NotFoundError",
+    "RefusedError",
+    "UnavailableError",
+    "VerificationError",
+]
+
+
+class LianzhengError(Exception):
+    """Root of every error this project raises on purpose; ``status`` is its HTTP mapping."""
+
+    status = 500
+
+    def __init__(self, code: str, text: str, *, next_step: str = "", detail: str = "") -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+        self.next_step = next_step
+        self.detail = detail
+
+
+class FormatError(LianzhengError):
+    """Bytes or values that do not have the one form asked for."""
+
+    status = 400
+
+
+class VerificationError(LianzhengError):
+    """A signature, proof or digest that does not hold (CON-6: verifying raises, never returns)."""
+
+    status = 422
+
+
+class RefusedError(LianzhengError):
+    """A well-formed request that a rule forbids."""
+
+    status = 403
+
+
+class NotFoundError(LianzhengError):
+    """The named thing does not exist here."""
+
+    status = 404
+
+
+class ConflictError(LianzhengError):
+    """The request does not fit the present state of what it would change."""
+
+    status = 409
+
+
+class UnavailableError(LianzhengError):
+    """A party or part that is needed does not answer now; trying later may help."""
+
+    status = 503
+
+
+class ConfigError(LianzhengError):
+    """Configuration that cannot be used; names the file, the field and the fix."""
+
+    status = 500

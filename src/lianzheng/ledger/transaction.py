@@ -1,0 +1,66 @@
+"""The envelope of every act on the ledger (LED-2, B5, B6).
+
+Signed bytes:       tag ``transaction``     ‖ JCS(body)
+Transaction id:     SHA-256(tag ``transaction-id`` ‖ JCS(body)), never over the signature
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from lianzheng.encoding.framing import tagged
+from lianzheng.encoding.model import Bytes64, Natural, Record, TimeMs
+from lianzheng.ids import ChainId
+from lianzheng.limits import TRANSACTION_BYTES_MAX
+
+__all__ = ["Transaction", "TransactionBody", "TransactionProof", "signing_bytes", "transaction_id"]
+
+Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,24}(\.[a-z_]{1,32}){1,2}$")]
+Sender = Annotated[str, StringConstraints(min_length=3, max_length=120)]
+"""A DID, or ``rk:<base64url>`` for a consent key (B6)."""
+
+
+class TransactionBody(Record):
+    """What is signed. ``nonce`` is null where the payload carries ``prev`` or the kind is final (LED-3)."""
+
+    v: Literal[1] = 1
+    chain_id: ChainId
+    kind: Kind
+    sender: Sender
+    key_id: Annotated[str, StringConstraints(max_length=41)]
+    """Fragment below the sender's DID such as ``#node``; empty for an rk sender."""
+    nonce: Natural | None
+    expires_at: TimeMs
+    payload: dict[str, Any]
+
+
+class TransactionProof(Record):
+    """Signature over :func:`signing_bytes`."""
+
+    alg: Literal["Ed25519"]
+    sig: Bytes64
+
+
+class Transaction(Record):
+    """Body and proof; at most ``TRANSACTION_BYTES_MAX`` canonical bytes."""
+
+    body: TransactionBody
+    proof: Annotated[TransactionProof, Field()]
+
+    @classmethod
+    def parse(cls, data: bytes) -> Transaction:
+        """Strict decode of the wire form; raises ``FormatError`` with the codes of ``Record.from_bytes``."""
+        return cls.from_bytes(data, TRANSACTION_BYTES_MAX)
+
+
+def signing_bytes(body: TransactionBody) -> bytes:
+    """The bytes that the sender signs (B5)."""
+    return tagged("transaction", body.to_bytes())
+
+
+def transaction_id(body: TransactionBody) -> bytes:
+    """32 bytes naming the act; equal for two signatures over one body (B5)."""
+    return hashlib.sha256(tagged("transaction-id", body.to_bytes())).digest()

@@ -1,0 +1,87 @@
+"""Every bound in one place, each with its reason."""
+
+from __future__ import annotations
+
+INT_MAX = 2**53 - 1
+"""Largest integer in canonical JSON: what an IEEE double holds exactly (RFC 8785, CON-1)."""
+
+JSON_DEPTH_MAX = 16
+"""CON-1; deep enough for every message, shallow enough that no decoder can be made to recurse far."""
+
+TRANSACTION_BYTES_MAX = 64 * 1024
+"""LED-2."""
+
+BLOCK_TRANSACTIONS_MAX = 500
+"""``ledger.md``: an embedded block holds at most this many."""
+
+BLOCK_BYTES_MAX = 4 * 1024 * 1024
+"""A block travels in one response; the same bound stands in CometBFT's default consensus parameters."""
+
+MESSAGE_BYTES_MAX = 256 * 1024
+"""One request or answer between members, other than tables and blocks."""
+
+TOKEN_BYTES_MAX = 8 * 1024
+"""A token with its terms is about 2.5 KiB; three times that leaves room for long lists of views."""
+
+BUNDLE_BYTES_MAX = 16 * 1024 * 1024
+"""One case of a few hundred records."""
+
+NONCE_WINDOW = 64
+"""LED-3."""
+
+EXPIRY_AHEAD_MS_MAX = 24 * 3600 * 1000
+"""LED-2."""
+
+GRANTS_MIN = 32
+"""AUTH-4: the smallest batch of consent grants; hides which grants belong together."""
+
+GRANTS_MAX = 128
+"""``ledger.md``; keeps a batch inside one transaction."""
+
+GRANT_DAYS_AHEAD_MAX = 400
+"""AUTH-4."""
+
+TERMS_DAYS_MAX = 365
+"""AUTH-1."""
+
+PAUSES_PER_DAY_MAX = 4
+"""AUTH-4: bounds what one consent key can write."""
+
+REQUEST_SKEW_MS = 5 * 60 * 1000
+"""GATE-1."""
+
+HEAD_FRESH_MS = 60 * 1000
+"""GATE-4: a head statement older than this proves nothing about now."""
+
+HEAD_ASK_MS = 20 * 1000
+"""GATE-4: nodes ask this often, under both engines."""
+
+VIEW_ANSWERS_MAX = 2**24
+"""GATE-0: answers under one view key."""
+
+DISPUTE_WINDOW_DAYS = 14
+"""GATE-0, PIR-5: a view key is kept this long after its epoch for disputes, then erased."""
+
+CREDENTIAL_PERIOD_MS = 90 * 24 * 3600 * 1000
+"""ID-7, B13."""
+
+CREDENTIAL_OVERLAP_MS = 7 * 24 * 3600 * 1000
+"""GATE-5."""
+
+ANCHOR_LEAVES_MAX = 4096
+"""EV-3."""
+
+ANCHOR_INTERVAL_MS = 1000
+"""EV-3."""
+
+PROMISE_MS = 60 * 1000
+"""EV-3."""
+
+CSV_ROWS_MAX = 20_000_000
+"""A broker's whole client base with room; beyond it a file is more likely wrong than large."""
+
+CSV_FIELD_CHARS_MAX = 1000
+"""No field of the source format is longer than a name or an address."""
+
+ANONYMITY_SET_MIN = 100
+"""AUTH-1: a value shared by fewer people than this makes a token less anonymous; the wallet warns."""
