@@ -85,3 +85,6 @@ CSV_FIELD_CHARS_MAX = 1000
 
 ANONYMITY_SET_MIN = 100
 """AUTH-1: a value shared by fewer people than this makes a token less anonymous; the wallet warns."""
+
+QUERY_VIEWS_MAX = 16
+"""Views in one gate request: more than any registered task asks, and it bounds the work of one call."""

@@ -1,0 +1,1 @@
+"""HTTP: one router a slice, authentication, problem+json. No rules stand here."""

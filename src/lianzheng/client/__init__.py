@@ -1,0 +1,1 @@
+"""Typed HTTP client of a node's public and internal API."""

@@ -1,0 +1,106 @@
+"""Typed configuration of a node, read from one TOML file; an error names the file, the field and the fix."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lianzheng.errors import ConfigError
+from lianzheng.ids import Did
+
+__all__ = ["GateConfig", "InternalConfig", "KeystoreConfig", "LedgerConfig", "NodeConfig", "PeerConfig", "load_config"]
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InternalConfig(_Section):
+    """The broker's own side: internal API, DID resolver and the wallets' inbox, on plain HTTP inside the house."""
+
+    host: str = "127.0.0.1"
+    port: Port
+    token_file: Path
+    """Holds the bearer token of the operator's API (mode 0600)."""
+
+
+class PeerConfig(_Section):
+    """The alliance's side: mutual TLS under the certificate that the ledger names."""
+
+    host: str = "127.0.0.1"
+    port: Port
+    certificate: Path
+    private_key: Path
+
+
+class LedgerConfig(_Section):
+    """The engine and where its files stand."""
+
+    engine: Literal["embedded"] = "embedded"
+    genesis: Path
+    heartbeat_ms: Annotated[int, Field(ge=1000)] = 600_000
+    """An empty block at least this often, so that block time never stands still for longer."""
+
+
+class KeystoreConfig(_Section):
+    """The sealed key file and the file that holds its passphrase (mode 0600)."""
+
+    path: Path
+    passphrase_file: Path
+
+
+class GateConfig(_Section):
+    """Limits that this member sets for itself."""
+
+    requests_per_minute: Annotated[int, Field(ge=1)] = 60_000
+    """Per requesting member (GATE-1)."""
+
+
+class NodeConfig(_Section):
+    """One member's node. Relative paths are taken from the folder of the file."""
+
+    did: Did
+    data_dir: Path
+    internal: InternalConfig
+    peer: PeerConfig
+    ledger: LedgerConfig
+    keystore: KeystoreConfig
+    gate: GateConfig = GateConfig()
+
+
+def load_config(path: Path) -> NodeConfig:
+    """The configuration in ``path``. Raises ``ConfigError``: ``config_unreadable``, ``config_invalid``."""
+    try:
+        raw = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            "config_unreadable", f"{path} cannot be read.", next_step="Name the file that `lianzheng init` wrote."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "config_unreadable", f"{path} is not TOML: {error}.", next_step="Correct the line it names."
+        ) from error
+    try:
+        config = NodeConfig.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(
+            "config_invalid", f"{path}, field {field}: {first['msg']}.", next_step="Correct this field and start again."
+        ) from None
+    return _anchored(config, path.resolve().parent)
+
+
+def _anchored(config: NodeConfig, folder: Path) -> NodeConfig:
+    def at(section: _Section) -> dict[str, object]:
+        return {
+            name: folder / value if isinstance(value, Path) else at(value) if isinstance(value, _Section) else value
+            for name, value in section
+        }
+
+    return NodeConfig.model_validate(at(config))
