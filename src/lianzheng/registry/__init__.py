@@ -7,8 +7,12 @@ by ``I01`` band 3. Below every other package but ``errors``: tables hold data, n
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import orjson
+
 
 from lianzheng.registry.bands import (
     band_bounds,
@@ -24,6 +28,9 @@ from lianzheng.registry.model import Bundle, DocumentType, Form, Function, Indic
 from lianzheng.registry.purposes import FUNCTIONS, PURPOSES
 from lianzheng.registry.scenes import DOCUMENT_TYPES, SCENES
 from lianzheng.registry.views import BUNDLES, FORMS
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 __all__ = [
     "BUNDLES",
@@ -58,18 +65,17 @@ VERSION = 1
 
 def canonical_tables() -> bytes:
     """All tables as RFC 8785 JSON (ASCII keys and integers only, so sorted keys are enough)."""
-    tables = {
+    tables: dict[str, Mapping[str, DataclassInstance]] = {
         "bundles": BUNDLES,
         "document_types": DOCUMENT_TYPES,
         "forms": FORMS,
         "functions": FUNCTIONS,
         "indicators": INDICATORS,
         "purposes": PURPOSES,
-        "reserved": RESERVED,
         "scenes": SCENES,
-        "version": VERSION,
     }
-    return orjson.dumps(tables, option=orjson.OPT_SORT_KEYS)
+    plain = {name: {code: asdict(entry) for code, entry in table.items()} for name, table in tables.items()}
+    return orjson.dumps(plain | {"reserved": RESERVED, "version": VERSION}, option=orjson.OPT_SORT_KEYS)
 
 
 def digest() -> bytes:

@@ -165,6 +165,6 @@ _ALL = (
         ),
         "differ", "Information that disagrees between members.", "Two attributes of four groups each, compared at once.",
     ),
-)  # fmt: skip
+)
 
 INDICATORS: dict[str, Indicator] = {indicator.id: indicator for indicator in _ALL}

@@ -78,4 +78,4 @@ FUNCTIONS: dict[str, Function] = {
             "To the verifier: the sum reaches a registered threshold; issuers and day.",
         ),
     )
-}  # fmt: skip
+}

@@ -34,4 +34,4 @@ DOCUMENT_TYPES: dict[str, DocumentType] = {
         DocumentType("TW_PERMIT", 1, "台湾居民来往大陆通行证", "Mainland travel permit, Taiwan", "CN", "none", _FREE, True),
         DocumentType("FOREIGN_PR", 1, "外国人永久居留身份证", "Foreign permanent resident card", "CN", "none", _FREE, True),
     )
-}  # fmt: skip
+}

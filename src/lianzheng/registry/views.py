@@ -25,7 +25,7 @@ def _threshold(indicator: str, band: int) -> Form:
     return Form(
         f"{indicator.lower()}-ge-{band}", 1, indicator, band,
         f"{entry.title_zh}不低于第{band}档", f"{entry.title_en}: band {band} or above",
-    )  # fmt: skip
+    )
 
 
 FORMS: dict[str, Form] = {
