@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-
 from lianzheng.registry.bands import (
     band_bounds,
     band_of,

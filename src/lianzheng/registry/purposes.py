@@ -58,23 +58,43 @@ FUNCTIONS: dict[str, Function] = {
     function.code: function
     for function in (
         Function(
-            "hidden-query", 1, "匿踪查询", "Hidden query", 2,
+            "hidden-query",
+            1,
+            "匿踪查询",
+            "Hidden query",
+            2,
             "To the requester: the bands of its own consenting customer at one provider.",
         ),
         Function(
-            "intersection", 1, "隐私求交", "Private set intersection", 2,
+            "intersection",
+            1,
+            "隐私求交",
+            "Private set intersection",
+            2,
             "To the receiver of the contract: the number of common consenting customers, or the set.",
         ),
         Function(
-            "joint-statistics", 1, "联合统计", "Joint statistics over all members' customers", 3,
+            "joint-statistics",
+            1,
+            "联合统计",
+            "Joint statistics over all members' customers",
+            3,
             "To everybody: sums of registered cells over all members.",
         ),
         Function(
-            "joint-banding", 1, "联合分档", "Joint banding of the requester's consenting customers", 4,
+            "joint-banding",
+            1,
+            "联合分档",
+            "Joint banding of the requester's consenting customers",
+            4,
             "To the requester: one band a person over all providers, not who contributed.",
         ),
         Function(
-            "professional-proof", 1, "专业投资者资产证明", "Proof of assets above a threshold", 2,
+            "professional-proof",
+            1,
+            "专业投资者资产证明",
+            "Proof of assets above a threshold",
+            2,
             "To the verifier: the sum reaches a registered threshold; issuers and day.",
         ),
     )

@@ -23,8 +23,12 @@ BUNDLES: dict[str, Bundle] = {
 def _threshold(indicator: str, band: int) -> Form:
     entry = INDICATORS[indicator]
     return Form(
-        f"{indicator.lower()}-ge-{band}", 1, indicator, band,
-        f"{entry.title_zh}不低于第{band}档", f"{entry.title_en}: band {band} or above",
+        f"{indicator.lower()}-ge-{band}",
+        1,
+        indicator,
+        band,
+        f"{entry.title_zh}不低于第{band}档",
+        f"{entry.title_en}: band {band} or above",
     )
 
 

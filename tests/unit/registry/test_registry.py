@@ -129,7 +129,11 @@ def test_unregistered_views_are_refused(bundle: str, form: str, code: str) -> No
 
 
 def test_unknown_indicator_and_band() -> None:
-    for code, band, reason in (("I10", 0, "indicator_unknown"), ("I01", 7, "band_unknown"), ("I01", -1, "band_unknown")):
+    for code, band, reason in (
+        ("I10", 0, "indicator_unknown"),
+        ("I01", 7, "band_unknown"),
+        ("I01", -1, "band_unknown"),
+    ):
         with pytest.raises(LianzhengError) as caught:
             registry.band_bounds(code, band)
         assert caught.value.code == reason
