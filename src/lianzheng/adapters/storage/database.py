@@ -1,0 +1,124 @@
+"""The member database: one writer at a time, durable commits, schema brought up to date on opening.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: a transaction that has returned survives a power cut, which
+GATE-8 and EV-3 rely on. Writers begin with ``BEGIN IMMEDIATE``, so a read inside a write transaction sees what
+the write will be based on; a plain ``BEGIN`` would let two requests count the same use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from lianzheng.adapters.storage import tables
+from lianzheng.errors import ConfigError
+
+__all__ = ["Database", "metadata", "sqlite_url"]
+
+metadata = tables.metadata
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_TIMEOUT_MS = 10_000
+_WRITE = "lianzheng_write"
+_MIGRATING = threading.Lock()
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite+aiosqlite:///{path}"
+
+
+class Database:
+    """A database that is opened once, migrated, and then handed to the repositories."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ``ConfigError`` ``database_url_invalid`` or ``database_url_unsupported``."""
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise ConfigError("database_url_invalid", "The database URL cannot be read.") from error
+        if parsed.drivername != "sqlite+aiosqlite" or parsed.database in (None, "", ":memory:"):
+            raise ConfigError(
+                "database_url_unsupported",
+                "The database must be a SQLite file.",
+                next_step="Use sqlite+aiosqlite:///path/to/node.db",
+            )
+        self._path = Path(str(parsed.database))
+        self._engine: AsyncEngine = create_async_engine(url)
+        self._writer = self._engine.execution_options(**{_WRITE: True})
+        self._write_lock = asyncio.Lock()
+        event.listen(self._engine.sync_engine, "connect", _prepare_connection)
+        event.listen(self._engine.sync_engine, "begin", _begin)
+
+    async def open(self) -> None:
+        """Create the file with mode 0600 if it is missing, and bring the schema up to date."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite gives its -wal and -shm files the mode of the database file.
+        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        async with self._write_lock:
+            await asyncio.to_thread(_migrate, self._path)
+
+    async def close(self) -> None:
+        """Close every connection; the last one folds the WAL back into the file."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One write transaction: committed durably on leaving, rolled back if an error leaves it."""
+        async with self._write_lock, self._writer.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """One read transaction: a consistent snapshot that no writer waits for."""
+        async with self._engine.connect() as connection:
+            yield connection
+
+
+def _prepare_connection(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: ``_begin`` chooses their kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    try:
+        for pragma in (
+            f"busy_timeout={_BUSY_TIMEOUT_MS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+    finally:
+        cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _migrate(path: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    engine = create_engine(f"sqlite:///{path}")
+    event.listen(engine, "connect", _prepare_connection)
+    event.listen(engine, "begin", _begin)
+    try:
+        # Alembic keeps the running migration in module globals: one at a time in a process.
+        with _MIGRATING, engine.execution_options(**{_WRITE: True}).begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()
