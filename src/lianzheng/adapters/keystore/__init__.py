@@ -1,0 +1,1 @@
+"""Where keys rest: a sealed file, and the passphrase file that a node reads at start."""

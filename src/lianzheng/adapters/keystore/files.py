@@ -1,0 +1,71 @@
+"""Replacing a small secret file so that after a crash either the old or the new one stands, whole."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lianzheng.errors import ConfigError
+
+__all__ = ["locked", "read_private", "replace_private"]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock file beside ``path``, so that two processes never replace it over each other."""
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def read_private(path: Path) -> bytes:
+    """The bytes of a file that its owner alone can read.
+
+    Raises ``ConfigError``: ``keystore_missing``, ``keystore_file_mode``.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError as error:
+        raise ConfigError("keystore_missing", f"{path} does not exist.", next_step="Run `lianzheng init`.") from error
+    except OSError as error:
+        raise _mode_error(path) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != 0o600:
+            raise _mode_error(path)
+        return file.read()
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """``path`` holds ``data`` with mode 0600, durably: file and directory are flushed before this returns."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _mode_error(path: Path) -> ConfigError:
+    return ConfigError(
+        "keystore_file_mode",
+        f"{path} must be a regular file with mode 0600.",
+        next_step=f"Find out who could read it, then chmod 600 {path}",
+    )
