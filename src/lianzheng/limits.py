@@ -88,3 +88,33 @@ ANONYMITY_SET_MIN = 100
 
 QUERY_VIEWS_MAX = 16
 """Views in one gate request: more than any registered task asks, and it bounds the work of one call."""
+
+SNAPSHOT_CHUNK_BYTES = 8 * 1024 * 1024
+"""LED-8."""
+
+BLOCK_INTERVAL_MS = 20
+"""``ledger.md``: an embedded block waits at most this long for company."""
+
+HEARTBEAT_MS = 10 * 60 * 1000
+"""``ledger.md``: block time never stands still for longer than this."""
+
+AMOUNT_YUAN_MAX = 2**40 - 1
+"""ZKS-1: amounts are in [0, 2^40) yuan; about 1.1 million million, beyond any one client."""
+
+CSV_PROBLEMS_MAX = 100
+"""Problems listed in one report on a source; who fixes these will find the next on the next run."""
+
+RECORD_DOCUMENTS_MAX = 64
+"""EV-1: documents of one act; a whole account opening has about ten."""
+
+DOCUMENT_BYTES_MAX = 32 * 1024 * 1024
+"""A scanned agreement or a short recording reference; recordings themselves are kept elsewhere by digest."""
+
+BUNDLE_RECORDS_MAX = 4096
+"""EV-4: records of one case; keeps a bundle inside ``BUNDLE_BYTES_MAX``."""
+
+MERKLE_PATH_MAX = 64
+"""Nodes of one inclusion path: a tree of 2^64 entries."""
+
+SIGNER_CHANGES_MAX = 4096
+"""EV-4: a sequencer that changes its key daily for ten years."""
