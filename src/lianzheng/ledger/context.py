@@ -66,6 +66,8 @@ class BlockContext:
     time_ms: int
     genesis_time_ms: int
     members: MembersView
+    log_size: int = 0
+    """Entries in the evidence log before this transaction: the index of the first entry that it adds."""
 
     @property
     def day(self) -> str:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from lianzheng.encoding.canonical import JsonObject, JsonValue
 from lianzheng.ledger.context import StateView
+from lianzheng.ledger.merkle import MerkleTree
 from lianzheng.ledger.transaction import Transaction
 
 __all__ = ["Application", "EngineStatus", "LedgerEngine", "LogProof", "Receipt", "TxResult"]
@@ -19,6 +20,10 @@ class TxResult:
 
     code: str
     data: JsonValue = None
+    final: bool = True
+    """Whether this transaction can never stand again (it stood, or its nonce is spent); no part of any root."""
+    events: tuple[JsonObject, ...] = ()
+    """The rule's events; no part of any root."""
 
     @property
     def ok(self) -> bool:
@@ -27,7 +32,10 @@ class TxResult:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Final: the block at ``height`` holds the transaction at ``index`` and is durable."""
+    """Final: the block at ``height`` holds the transaction at ``index`` and is durable.
+
+    Height 0 stands for "refused at the door": no block holds it, and nothing was changed or spent (LED-4).
+    """
 
     tx_id: bytes
     height: int
@@ -75,15 +83,39 @@ class Application(Protocol):
     """The replicated state machine as an engine sees it; implemented in ``contracts.machine``."""
 
     @property
-    def state(self) -> StateView: ...
+    def state(self) -> StateView:
+        """The working state: what the next transaction will see."""
+
+    @property
+    def committed_state(self) -> StateView:
+        """State as of the last :meth:`commit`."""
 
     @property
     def height(self) -> int: ...
 
+    @property
+    def schema(self) -> int:
+        """Version of the rules and of the state tree (LED-7)."""
+
+    @property
+    def log(self) -> MerkleTree:
+        """The evidence log (LED-6)."""
+
+    def log_entry(self, index: int) -> bytes:
+        """One entry of the evidence log."""
+
+    def state_root(self) -> bytes: ...
+
     def app_hash(self) -> bytes: ...
 
+    def check(self, transaction: bytes, time_ms: int) -> TxResult:
+        """Cheap look before ordering: refuses what no block could accept now; changes nothing."""
+
     def execute_block(self, height: int, time_ms: int, transactions: list[bytes]) -> list[TxResult]:
-        """Apply a block to the state. Never raises on any transaction bytes (LED-4)."""
+        """Apply a block to the working state. Never raises on any transaction bytes (LED-4)."""
+
+    def commit(self) -> None:
+        """The block in flight is durable: make the working state the committed one."""
 
 
 class LedgerEngine(Protocol):

@@ -1,0 +1,1 @@
+"""The replicated state machine: which kinds exist, who may send them, and how one transaction is applied."""

@@ -1,0 +1,140 @@
+"""From bytes to an authenticated sender: form, chain, key, signature, expiry (LED-2, LED-4).
+
+Whatever is refused here changes nothing. The signature rule is one implementation per network (LED-9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lianzheng.crypto import ed25519
+from lianzheng.encoding.binary import b64u_decode
+from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey
+from lianzheng.errors import FormatError, RefusedError
+from lianzheng.governance.model import member_key
+from lianzheng.identity.model import DidRecord, did_key, did_of
+from lianzheng.ids import chain_of_did
+from lianzheng.ledger.context import RuleSpec, Sender, StateView
+from lianzheng.ledger.transaction import Transaction, signing_bytes
+from lianzheng.limits import EXPIRY_AHEAD_MS_MAX
+
+__all__ = ["Authenticator", "Envelope", "check_expiry", "parse_envelope"]
+
+_CACHE_MAX = 8192
+"""Parsed and verified transactions between the look at the door and their block."""
+NODE_KEY = "#node"
+CREATE_KIND = "did.create"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A transaction of the right form for this chain, with its rule and typed payload."""
+
+    transaction: Transaction
+    spec: RuleSpec
+    payload: Any
+
+
+def parse_envelope(data: bytes, chain_id: str, rules: Mapping[str, RuleSpec]) -> Envelope:
+    """Strict decode of envelope and payload.
+
+    Raises ``FormatError`` with the codes of ``Record.from_bytes``, ``RefusedError`` ``chain_mismatch``,
+    ``kind_unknown``, ``nonce_missing``, ``nonce_unexpected``.
+    """
+    transaction = Transaction.parse(data)
+    body = transaction.body
+    if body.chain_id != chain_id:
+        raise RefusedError("chain_mismatch", "The transaction is for another chain.")
+    spec = rules.get(body.kind)
+    if spec is None:
+        raise RefusedError("kind_unknown", "This network has no such kind of transaction.")
+    payload = spec.payload.from_json(body.payload)
+    if payload.to_json() != body.payload:
+        raise FormatError("json_not_canonical", "A payload is not in the one encoding of its type.")
+    if spec.ordered and body.nonce is not None:
+        raise RefusedError("nonce_unexpected", "This kind is ordered by its payload and carries no nonce.")
+    if not spec.ordered and body.nonce is None:
+        raise RefusedError("nonce_missing", "This kind needs a nonce.")
+    return Envelope(transaction, spec, payload)
+
+
+def check_expiry(expires_at: int, time_ms: int) -> None:
+    """Return only if the transaction is alive at block time (LED-2).
+
+    Raises ``RefusedError`` ``transaction_expired``, ``expiry_too_far``.
+    """
+    if expires_at < time_ms:
+        raise RefusedError("transaction_expired", "The transaction expired before its block.")
+    if expires_at > time_ms + EXPIRY_AHEAD_MS_MAX:
+        raise RefusedError("expiry_too_far", "The transaction expires more than 24 hours ahead.")
+
+
+class Authenticator:
+    """Finds the sender's key and checks the signature; remembers what it has verified by exact bytes."""
+
+    def __init__(self, chain_id: str, rules: Mapping[str, RuleSpec]) -> None:
+        self._chain_id = chain_id
+        self._rules = rules
+        self._parsed: dict[bytes, Envelope] = {}
+        self._verified: dict[bytes, bytes] = {}
+
+    def open(self, data: bytes) -> Envelope:
+        """:func:`parse_envelope`, remembered."""
+        envelope = self._parsed.get(data)
+        if envelope is None:
+            envelope = parse_envelope(data, self._chain_id, self._rules)
+            _remember(self._parsed, data, envelope)
+        return envelope
+
+    def forget(self, data: bytes) -> None:
+        """Drop what is remembered of a transaction that has had its block."""
+        self._parsed.pop(data, None)
+        self._verified.pop(data, None)
+
+    def authenticate(self, state: StateView, data: bytes, envelope: Envelope) -> Sender:
+        """The sender, proven by the signature under the key that the state (or did.create itself) holds.
+
+        Raises ``RefusedError`` ``sender_unknown``, ``key_unknown``; ``FormatError``; ``VerificationError``
+        ``signature_invalid``.
+        """
+        sender, public = self._resolve(state, envelope)
+        if self._verified.get(data) != public:
+            transaction = envelope.transaction
+            ed25519.verify(public, signing_bytes(transaction.body), transaction.proof.sig)
+            _remember(self._verified, data, public)
+        return sender
+
+    def _resolve(self, state: StateView, envelope: Envelope) -> tuple[Sender, bytes]:
+        body = envelope.transaction.body
+        if body.sender.startswith("rk:"):
+            if body.key_id:
+                raise RefusedError("key_unknown", "A consent key has no key id.")
+            return Sender(body.sender, "", "consent_key"), b64u_decode(body.sender[3:], 32)
+        if chain_of_did(body.sender) != self._chain_id:
+            raise RefusedError("sender_unknown", "The sender is of another network.")
+        if body.kind == CREATE_KIND:
+            operation = envelope.payload.operation
+            if did_of(operation) != body.sender:
+                raise RefusedError("sender_unknown", "A DID can only create itself.")
+            keys = operation.keys
+            role = "person"
+        else:
+            value = state.get(did_key(body.sender))
+            if value is None:
+                raise RefusedError("sender_unknown", "The ledger does not know the sender.")
+            keys = DidRecord.from_json(value).keys
+            role = "person" if state.get(member_key(body.sender)) is None else "member"
+        if role == "member" and body.key_id != NODE_KEY:
+            raise RefusedError("key_unknown", "A member's transaction is signed with its #node key.")
+        for key in keys:
+            if key.id == body.key_id:
+                return Sender(body.sender, body.key_id, role), decode_multikey(key.multikey, ED25519_PUB)
+        raise RefusedError("key_unknown", "The sender has no key of this id.")
+
+
+def _remember(cache: dict[bytes, Any], key: bytes, value: object) -> None:
+    if len(cache) >= _CACHE_MAX:
+        del cache[next(iter(cache))]
+    cache[key] = value
