@@ -1,0 +1,162 @@
+"""``EvidenceRepository`` on the member database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as insert_or
+from sqlalchemy.exc import IntegrityError
+
+from lianzheng.adapters.storage.database import Database
+from lianzheng.adapters.storage.tables.evidence import batches, documents, records
+from lianzheng.errors import ConflictError
+from lianzheng.evidence.model import AnchorPayload, EvidenceRecord, LeafPair, Promise
+from lianzheng.evidence.ports import Batch, CaseEnd, PlacedRecord, StoredRecord
+
+__all__ = ["SqlEvidenceRepository"]
+
+_LEAVES = (records.c.leaf_sha256, records.c.leaf_sm3)
+_PLACED = select(records, batches).outerjoin(batches, records.c.batch == batches.c.number)
+_VARIABLES_MAX = 500  # below SQLite's bound on variables in every build
+
+
+class SqlEvidenceRepository:
+    """Rows are only ever added; a row changes when it enters a batch, a batch when it is anchored and final."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, items: Sequence[StoredRecord], document_bytes: Mapping[bytes, bytes]) -> None:
+        rows = [_row(item) for item in items]
+        blobs = [{"sha256": digest, "data": data} for digest, data in document_bytes.items()]
+        try:
+            async with self._database.begin() as connection:
+                if blobs:
+                    await connection.execute(insert_or(documents).on_conflict_do_nothing(), blobs)
+                await connection.execute(insert(records), rows)
+        except IntegrityError as error:
+            raise ConflictError("case_order_conflict", "Another record has taken this place in its case.") from error
+
+    async def case_ends(self, case_ids: Sequence[str]) -> dict[str, CaseEnd]:
+        ends: dict[str, CaseEnd] = {}
+        wanted = list(dict.fromkeys(case_ids))
+        async with self._database.read() as connection:
+            for start in range(0, len(wanted), _VARIABLES_MAX):
+                last = (
+                    select(records.c.case_id, func.max(records.c.seq).label("seq"))
+                    .where(records.c.case_id.in_(wanted[start : start + _VARIABLES_MAX]))
+                    .group_by(records.c.case_id)
+                    .subquery()
+                )
+                query = select(records.c.case_id, records.c.seq, *_LEAVES).join(
+                    last, (records.c.case_id == last.c.case_id) & (records.c.seq == last.c.seq)
+                )
+                for row in await connection.execute(query):
+                    ends[row.case_id] = CaseEnd(row.seq, _leaves(row))
+        return ends
+
+    async def case(self, case_id: str) -> tuple[PlacedRecord, ...]:
+        query = _PLACED.where(records.c.case_id == case_id).order_by(records.c.seq)
+        async with self._database.read() as connection:
+            return tuple(_placed(row) for row in await connection.execute(query))
+
+    async def find(self, leaf_sha256: bytes) -> PlacedRecord | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(_PLACED.where(records.c.leaf_sha256 == leaf_sha256))).first()
+        return None if row is None else _placed(row)
+
+    async def cases(self) -> tuple[str, ...]:
+        query = select(records.c.case_id).where(records.c.seq == 0).order_by(records.c.row)
+        async with self._database.read() as connection:
+            return tuple((await connection.scalars(query)).all())
+
+    async def document(self, sha256: bytes) -> bytes | None:
+        query = select(documents.c.data).where(documents.c.sha256 == sha256)
+        async with self._database.read() as connection:
+            data: bytes | None = await connection.scalar(query)
+        return data
+
+    async def unbatched(self, limit: int) -> tuple[tuple[int, LeafPair], ...]:
+        query = select(records.c.row, *_LEAVES).where(records.c.batch.is_(None)).order_by(records.c.row).limit(limit)
+        async with self._database.read() as connection:
+            return tuple((row.row, _leaves(row)) for row in await connection.execute(query))
+
+    async def open_batch(self) -> Batch | None:
+        query = select(batches).where(batches.c.final.is_(False), batches.c.log_index.is_(None))
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else _batch(row)
+
+    async def create_batch(self, payload: AnchorPayload, rows: Sequence[int]) -> Batch:
+        place = (
+            update(records)
+            .where(records.c.row == bindparam("at"), records.c.batch.is_(None))
+            .values(batch=bindparam("number"), batch_index=bindparam("position"))
+        )
+        async with self._database.begin() as connection:
+            values = {"payload": payload.to_bytes(), "final": False}
+            number = (await connection.execute(insert(batches).values(values).returning(batches.c.number))).scalar_one()
+            places = [{"at": row, "number": number, "position": index} for index, row in enumerate(rows)]
+            await connection.execute(place, places)
+        return Batch(number, payload)
+
+    async def replace_payload(self, number: int, payload: AnchorPayload) -> None:
+        await self._update_batch(number, payload=payload.to_bytes())
+
+    async def mark_anchored(self, number: int, log_index: int, height: int, time_ms: int) -> None:
+        await self._update_batch(number, log_index=log_index, height=height, time_ms=time_ms)
+
+    async def mark_final(self, number: int) -> None:
+        await self._update_batch(number, final=True)
+
+    async def unfinal(self) -> tuple[Batch, ...]:
+        query = (
+            select(batches)
+            .where(batches.c.final.is_(False), batches.c.log_index.is_not(None))
+            .order_by(batches.c.number)
+        )
+        async with self._database.read() as connection:
+            return tuple(_batch(row) for row in await connection.execute(query))
+
+    async def batch_leaves(self, number: int) -> tuple[LeafPair, ...]:
+        query = select(*_LEAVES).where(records.c.batch == number).order_by(records.c.batch_index)
+        async with self._database.read() as connection:
+            return tuple(_leaves(row) for row in await connection.execute(query))
+
+    async def _update_batch(self, number: int, **values: Any) -> None:
+        async with self._database.begin() as connection:
+            await connection.execute(update(batches).where(batches.c.number == number).values(values))
+
+
+def _row(item: StoredRecord) -> dict[str, Any]:
+    return {
+        "case_id": item.record.case_id,
+        "seq": item.seq,
+        "record": item.record.to_bytes(),
+        "salt": item.salt,
+        "leaf_sha256": item.leaves.sha256,
+        "leaf_sm3": item.leaves.sm3,
+        "promise": item.promise.to_bytes(),
+    }
+
+
+def _leaves(row: Any) -> LeafPair:
+    return LeafPair(sha256=row.leaf_sha256, sm3=row.leaf_sm3)
+
+
+def _batch(row: Any) -> Batch:
+    payload = AnchorPayload.from_bytes(row.payload)
+    return Batch(row.number, payload, row.log_index, row.height, row.time_ms, row.final)
+
+
+def _placed(row: Any) -> PlacedRecord:
+    stored = StoredRecord(
+        record=EvidenceRecord.from_bytes(row.record),
+        seq=row.seq,
+        salt=row.salt,
+        leaves=_leaves(row),
+        promise=Promise.from_bytes(row.promise),
+    )
+    return PlacedRecord(stored, None if row.batch is None else _batch(row), row.batch_index)

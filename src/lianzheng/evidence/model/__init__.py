@@ -1,0 +1,41 @@
+"""Frozen types of the slice: records and leaves, anchors, promises, bundles and trust files."""
+
+from __future__ import annotations
+
+from lianzheng.evidence.model.anchor import AnchorPayload, AnchorState, LogEntry, anchor_digest
+from lianzheng.evidence.model.bundle import AnchorItem, Bundle, CaseHead, LedgerItem, Network, RecordItem, TrustFile
+from lianzheng.evidence.model.promise import Acknowledgement, Promise, PromiseBody, promise_bytes
+from lianzheng.evidence.model.record import (
+    CaptureContext,
+    Document,
+    DocumentDigest,
+    EvidenceRecord,
+    LeafPair,
+    digest_document,
+    leaves_of,
+)
+
+__all__ = [
+    "Acknowledgement",
+    "AnchorItem",
+    "AnchorPayload",
+    "AnchorState",
+    "Bundle",
+    "CaptureContext",
+    "CaseHead",
+    "Document",
+    "DocumentDigest",
+    "EvidenceRecord",
+    "LeafPair",
+    "LedgerItem",
+    "LogEntry",
+    "Network",
+    "Promise",
+    "PromiseBody",
+    "RecordItem",
+    "TrustFile",
+    "anchor_digest",
+    "digest_document",
+    "leaves_of",
+    "promise_bytes",
+]

@@ -1,0 +1,102 @@
+"""The bundle of one case and the trust file that anchors it (EV-4, B34): exact JCS bytes, no final newline.
+
+Every member is needed by the verification of ``lianzheng.verify``, and none can be changed unnoticed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints
+
+from lianzheng.encoding.model import Bytes32, Natural, Record
+from lianzheng.evidence.model.anchor import LogEntry
+from lianzheng.evidence.model.record import CaseId, EvidenceRecord, LeafPair
+from lianzheng.ids import ChainId
+from lianzheng.ledger.block import SignedHead
+from lianzheng.ledger.genesis import Genesis, genesis_digest
+from lianzheng.limits import BUNDLE_RECORDS_MAX, MERKLE_PATH_MAX, SIGNER_CHANGES_MAX
+
+__all__ = ["AnchorItem", "Bundle", "CaseHead", "LedgerItem", "Network", "RecordItem", "TrustFile"]
+
+Multikey = Annotated[str, StringConstraints(pattern=r"^z[1-9A-HJ-NP-Za-km-z]{40,60}$")]
+Path = Annotated[tuple[Bytes32, ...], Field(strict=False, max_length=MERKLE_PATH_MAX)]
+Signers = Annotated[tuple[Multikey, ...], Field(strict=False, min_length=1, max_length=1)]
+"""Keys that signed heads at genesis; the embedded engine has one."""
+
+
+class Network(Record):
+    """Which ledger a bundle speaks of; equal to the trust file's members of the same names."""
+
+    chain_id: ChainId
+    genesis_digest: Bytes32
+    signers: Signers
+
+
+class CaseHead(Record):
+    """The head of the bundle: a dropped or added record contradicts it."""
+
+    case_id: CaseId
+    count: Annotated[int, Field(ge=1, le=BUNDLE_RECORDS_MAX)]
+    last_leaf: LeafPair
+
+
+class RecordItem(Record):
+    """A record, its salt, and its place in the batch of ``anchors[anchor]``: one index, two paths."""
+
+    record: EvidenceRecord
+    salt: Bytes32
+    anchor: Natural
+    index: Natural
+    path_sha256: Path
+    path_sm3: Path
+
+
+class AnchorItem(Record):
+    """One entry of the evidence log and its inclusion under the bundle's log root."""
+
+    entry: LogEntry
+    log_index: Natural
+    log_path: Path
+
+
+class LedgerItem(Record):
+    """What ``app_hash`` is made of (B29), the signed head that carries it, and the changes of signers before it."""
+
+    schema_version: Annotated[int, Field(ge=1, le=2**16)]
+    log_root: Bytes32
+    log_size: Annotated[int, Field(ge=1, le=2**53 - 1)]
+    state_root: Bytes32
+    head: SignedHead
+    head_chain: Annotated[tuple[SignedHead, ...], Field(strict=False, max_length=SIGNER_CHANGES_MAX)]
+    """One signed head per change of signers since genesis, oldest first; empty if there was none."""
+
+
+class Bundle(Record):
+    """All records of one case, in order."""
+
+    v: Literal[1] = 1
+    network: Network
+    case: CaseHead
+    records: Annotated[tuple[RecordItem, ...], Field(strict=False, min_length=1, max_length=BUNDLE_RECORDS_MAX)]
+    anchors: Annotated[tuple[AnchorItem, ...], Field(strict=False, min_length=1, max_length=BUNDLE_RECORDS_MAX)]
+    """Ascending by log index; each used by a record, in the records' order."""
+    ledger: LedgerItem
+
+
+class TrustFile(Record):
+    """What a verifier takes on trust: handed over by a party it believes, never taken from the bundle."""
+
+    v: Literal[1] = 1
+    chain_id: ChainId
+    genesis_digest: Bytes32
+    signers: Signers
+
+    @classmethod
+    def of_genesis(cls, genesis: Genesis) -> Self:
+        """The trust file of the network that ``genesis`` starts."""
+        return cls(chain_id=genesis.chain_id, genesis_digest=genesis_digest(genesis), signers=(genesis.sequencer.key,))
+
+    def network(self) -> Network:
+        """The same members as a bundle names them."""
+        return Network(chain_id=self.chain_id, genesis_digest=self.genesis_digest, signers=self.signers)

@@ -1,0 +1,111 @@
+"""One evidence record and its two leaves (EV-1, EV-2).
+
+Leaf_h = h(tag ``evidence-leaf`` ‖ salt ‖ JCS(record))    h in {SHA-256, SM3}
+
+``salt``    32 random bytes, one per record, the same under both hashes
+``record``  :class:`EvidenceRecord`
+Leaf_h is the *entry* of the batch tree: RFC 9162 hashes it again behind 0x00.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from lianzheng.crypto.digest import sha256, sha256_raw, sm3, sm3_raw
+from lianzheng.encoding.model import Bytes32, Natural, Record, TimeMs
+from lianzheng.ids import Did
+from lianzheng.limits import RECORD_DOCUMENTS_MAX
+from lianzheng.registry import SCENES
+
+__all__ = [
+    "CaptureContext",
+    "CaseId",
+    "Document",
+    "DocumentDigest",
+    "EvidenceRecord",
+    "LeafPair",
+    "digest_document",
+    "leaves_of",
+]
+
+
+def _scene(code: str) -> str:
+    if code not in SCENES:
+        raise ValueError("scene_unknown")
+    return code
+
+
+CaseId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""Safe as a file name; chosen by the member, and no personal data."""
+Role = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+SceneCode = Annotated[str, AfterValidator(_scene)]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it is handed in; its bytes stay at the member."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+class DocumentDigest(Record):
+    """What a record says about one document: both digests over its plain bytes."""
+
+    name: Label
+    media_type: Label
+    size_bytes: Natural
+    sha256: Bytes32
+    sm3: Bytes32
+
+
+class CaptureContext(Record):
+    """Where an act was captured. ``local_time_ms`` is a claim; the anchor's block time is the evidence (EV-3)."""
+
+    system: Label
+    software_version: Label
+    channel: Label
+    local_time_ms: TimeMs
+
+
+class LeafPair(Record):
+    """The two leaves of one record."""
+
+    sha256: Bytes32
+    sm3: Bytes32
+
+
+class EvidenceRecord(Record):
+    """One act of one case at one institution (EV-1); its place in the case follows from ``previous``."""
+
+    v: Literal[1] = 1
+    case_id: CaseId
+    scene: SceneCode
+    institution: Did
+    operator_role: Role
+    context: CaptureContext
+    documents: Annotated[tuple[DocumentDigest, ...], Field(strict=False, min_length=1, max_length=RECORD_DOCUMENTS_MAX)]
+    previous: LeafPair | None
+    """Leaves of the previous record of the case; null in the first."""
+
+
+def digest_document(document: Document) -> DocumentDigest:
+    """Name, size and both digests of ``document``."""
+    return DocumentDigest(
+        name=document.name,
+        media_type=document.media_type,
+        size_bytes=len(document.data),
+        sha256=sha256_raw(document.data),
+        sm3=sm3_raw(document.data),
+    )
+
+
+def leaves_of(record: EvidenceRecord, salt: bytes) -> LeafPair:
+    """Both leaves of ``record`` under ``salt`` (EV-2)."""
+    encoded = record.to_bytes()
+    return LeafPair(sha256=sha256("evidence-leaf", salt, encoded), sm3=sm3("evidence-leaf", salt, encoded))

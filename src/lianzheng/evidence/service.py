@@ -1,0 +1,228 @@
+"""Recording, anchoring and handing out evidence at one member (EV-1..EV-4).
+
+received --flush--> batched --anchor in a block--> anchored(height) --proof under a signed head--> final
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+
+from lianzheng.clock import Clock
+from lianzheng.errors import ConflictError, FormatError, NotFoundError, RefusedError, UnavailableError
+from lianzheng.evidence.assembly import BatchPaths, assemble_bundle
+from lianzheng.evidence.intake import Draft, Intake
+from lianzheng.evidence.model import (
+    Acknowledgement,
+    AnchorPayload,
+    CaptureContext,
+    Document,
+    LeafPair,
+    Promise,
+    TrustFile,
+    anchor_digest,
+)
+from lianzheng.evidence.ports import AnchorSender, Batch, EvidenceRepository, PlacedRecord
+from lianzheng.evidence.rules import ANCHOR_KIND, last_anchor
+from lianzheng.ledger.genesis import Genesis
+from lianzheng.ledger.merkle import root_of
+from lianzheng.ledger.ports import LedgerEngine, LogProof
+from lianzheng.limits import ANCHOR_INTERVAL_MS, ANCHOR_LEAVES_MAX, DOCUMENT_BYTES_MAX, RECORD_DOCUMENTS_MAX
+
+__all__ = ["EvidenceService"]
+
+_HEAD_RACES_MAX = 50
+_RETRY_S = 2.0
+
+
+class EvidenceService:
+    """One member's evidence. Nothing is acknowledged before it is durable; nothing is anchored twice on purpose."""
+
+    def __init__(
+        self,
+        repository: EvidenceRepository,
+        engine: LedgerEngine,
+        sender: AnchorSender,
+        sign: Callable[[bytes], bytes],
+        clock: Clock,
+        genesis: Genesis,
+        member: str,
+        key_id: str = "#node",
+    ) -> None:
+        self._repository = repository
+        self._engine = engine
+        self._sender = sender
+        self._member = member
+        self._genesis = genesis
+        self._intake = Intake(repository, sign, clock, genesis.chain_id, member, key_id)
+        self._flushing = asyncio.Lock()
+        self._received = asyncio.Event()
+
+    async def record(
+        self, case_id: str, scene: str, operator_role: str, context: CaptureContext, documents: Sequence[Document]
+    ) -> Promise:
+        """Store one act durably and promise its anchor (EV-1, EV-3).
+
+        Raises ``FormatError``: ``field_invalid`` (scene, case id, role), ``documents_count``, ``document_too_large``.
+        """
+        if not 1 <= len(documents) <= RECORD_DOCUMENTS_MAX:
+            raise FormatError("documents_count", f"A record has 1 to {RECORD_DOCUMENTS_MAX} documents.")
+        if any(len(document.data) > DOCUMENT_BYTES_MAX for document in documents):
+            raise FormatError("document_too_large", f"A document has at most {DOCUMENT_BYTES_MAX} bytes.")
+        draft = Draft(case_id, scene, operator_role, context, tuple(documents), secrets.token_bytes(32))
+        promise = await self._intake.accept(draft)
+        self._received.set()
+        return promise
+
+    async def acknowledgement(self, promise: Promise) -> Acknowledgement:
+        """Record and salt beside ``promise``, for the person concerned to keep. ``evidence_unknown``."""
+        placed = await self._repository.find(promise.body.leaves.sha256)
+        if placed is None:
+            raise NotFoundError("evidence_unknown", "No record here has this leaf.")
+        return Acknowledgement(record=placed.stored.record, salt=placed.stored.salt, promise=placed.stored.promise)
+
+    async def case(self, case_id: str) -> tuple[PlacedRecord, ...]:
+        """All records of a case with their states. Raises ``NotFoundError`` ``case_unknown``."""
+        placed = await self._repository.case(case_id)
+        if not placed:
+            raise NotFoundError("case_unknown", "No evidence is recorded under this case.")
+        return placed
+
+    async def cases(self) -> tuple[str, ...]:
+        """All case ids, oldest first."""
+        return await self._repository.cases()
+
+    async def document(self, sha256: bytes) -> bytes:
+        """The bytes of a recorded document. Raises ``NotFoundError`` ``document_unknown``."""
+        data = await self._repository.document(sha256)
+        if data is None:
+            raise NotFoundError("document_unknown", "No document with this digest is kept here.")
+        return data
+
+    async def flush(self) -> int:
+        """Anchor everything received so far, a batch left by a crash first; the number of records anchored.
+
+        Raises ``UnavailableError`` of the ledger; what was batched stays and is taken up by the next call.
+        """
+        anchored = 0
+        async with self._flushing:
+            while batch := await self._next_batch():
+                await self._anchor(batch)
+                anchored += batch.payload.count
+            await self._finalise()
+        return anchored
+
+    async def run(self) -> None:
+        """Anchor for ever, at most ``ANCHOR_INTERVAL_MS`` after a record; retries while the ledger is away."""
+        while True:
+            try:
+                self._received.clear()
+                await self.flush()
+            except UnavailableError:
+                await asyncio.sleep(_RETRY_S)
+                continue
+            await self._received.wait()
+            await asyncio.sleep(ANCHOR_INTERVAL_MS / 1000)
+
+    async def bundle(self, case_id: str) -> bytes:
+        """The case's bundle, anchoring first what is not anchored yet (EV-4).
+
+        Raises ``case_unknown``, ``not_anchored_yet``, ``ledger_moving``.
+        """
+        placed = await self.case(case_id)
+        if any(item.batch is None or item.batch.log_index is None for item in placed):
+            try:
+                await self.flush()
+            except UnavailableError as error:
+                raise ConflictError(
+                    "not_anchored_yet",
+                    "A record of this case is not on the ledger yet.",
+                    next_step="Try again when the ledger answers.",
+                ) from error
+            placed = await self.case(case_id)
+        batches = {item.batch.number: item.batch for item in placed if item.batch is not None}
+        paths = {number: BatchPaths(await self._repository.batch_leaves(number)) for number in batches}
+        indexes = [batch.log_index for batch in batches.values() if batch.log_index is not None]
+        return assemble_bundle(self.network(), placed, paths, await self._prove(indexes)).to_bytes()
+
+    def network(self) -> TrustFile:
+        """What a verifier of this network's bundles needs."""
+        return TrustFile.of_genesis(self._genesis)
+
+    def trust_file(self) -> bytes:
+        """The trust file's exact bytes (B34)."""
+        return self.network().to_bytes()
+
+    async def _next_batch(self) -> Batch | None:
+        batch = await self._repository.open_batch()
+        if batch is not None:
+            return batch
+        rows = await self._repository.unbatched(ANCHOR_LEAVES_MAX)
+        if not rows:
+            return None
+        payload = self._payload([leaves for _, leaves in rows])
+        return await self._repository.create_batch(payload, [row for row, _ in rows])
+
+    def _payload(self, leaves: Sequence[LeafPair]) -> AnchorPayload:
+        last = last_anchor(self._engine.state, self._member)
+        return AnchorPayload(
+            root_sha256=root_of([pair.sha256 for pair in leaves], "sha256"),
+            root_sm3=root_of([pair.sm3 for pair in leaves], "sm3"),
+            count=len(leaves),
+            previous_anchor=None if last is None else last.digest,
+        )
+
+    async def _anchor(self, batch: Batch) -> None:
+        """Post ``batch`` unless it stands already: before a crash it may have landed without our knowing."""
+        if await self._mark_if_landed(batch):
+            return
+        last = last_anchor(self._engine.state, self._member)
+        payload = batch.payload
+        if payload.previous_anchor != (None if last is None else last.digest):
+            # Only a restored database can lag behind the ledger; the old payload can never be accepted any more.
+            payload = self._payload(await self._repository.batch_leaves(batch.number))
+            await self._repository.replace_payload(batch.number, payload)
+        try:
+            receipt = await self._sender.send(ANCHOR_KIND, payload)
+        except RefusedError as error:
+            # The same payload may have been in flight when we stopped; then it stands now.
+            if error.code == "anchor_previous_mismatch" and await self._mark_if_landed(batch):
+                return
+            raise
+        log_index = receipt.result.data["log_index"]
+        await self._repository.mark_anchored(batch.number, log_index, receipt.height, receipt.time_ms)
+
+    async def _mark_if_landed(self, batch: Batch) -> bool:
+        last = last_anchor(self._engine.state, self._member)
+        if last is None or last.digest != anchor_digest(self._member, batch.payload):
+            return False
+        await self._repository.mark_anchored(batch.number, last.log_index, last.height, last.time_ms)
+        return True
+
+    async def _finalise(self) -> None:
+        for batch in await self._repository.unfinal():
+            if batch.log_index is None:
+                continue
+            try:
+                await self._engine.prove_log(batch.log_index)
+            except NotFoundError:
+                return  # the header that carries it comes with a later block
+            await self._repository.mark_final(batch.number)
+
+    async def _prove(self, indexes: Sequence[int]) -> dict[int, LogProof]:
+        """Proofs of all ``indexes`` under one head; asked again where a block came in between."""
+        for _ in range(_HEAD_RACES_MAX):
+            try:
+                proofs = {index: await self._engine.prove_log(index) for index in indexes}
+            except NotFoundError as error:
+                raise ConflictError("not_anchored_yet", "A record of this case is not provable yet.") from error
+            if len({proof.log_size for proof in proofs.values()}) == 1 and _one_head(list(proofs.values())):
+                return proofs
+        raise UnavailableError(
+            "ledger_moving", "The ledger moved on while the bundle was made.", next_step="Try again."
+        )
+
+
+def _one_head(proofs: Sequence[LogProof]) -> bool:
+    return all(proof.head == proofs[0].head for proof in proofs)
