@@ -118,3 +118,21 @@ MERKLE_PATH_MAX = 64
 
 SIGNER_CHANGES_MAX = 4096
 """EV-4: a sequencer that changes its key daily for ten years."""
+
+DATASET_VIEWS_MAX = 64
+"""Views of one dataset: every registered bundle in every registered form, with room."""
+
+EPOCH_MS_MAX = 366 * 24 * 3600 * 1000
+"""A view key lives at most a year: it opens its whole table if it leaks (GATE-0)."""
+
+TABLE_COLUMNS_MAX = 2**16
+"""PIR-2."""
+
+TASK_VIEWS_MAX = 512
+"""Views of one task over all providers; with the providers it stays inside one transaction."""
+
+TASK_PROVIDERS_MAX = 140
+"""More members than the largest alliance the design is measured for."""
+
+TASK_MS_MAX = 366 * 24 * 3600 * 1000
+"""A task contract is renewed yearly, with its impact assessment."""

@@ -108,7 +108,7 @@ class SealedFileKeyStore:
         return ed25519.public_key(self._value(name, "signing"))
 
     def put_scalar(self, name: str, scalar: int) -> None:
-        """Keep a scalar of BLS12-381. Raises ``ConflictError`` ``key_exists`` where the name holds another value."""
+        """Keep a scalar of BLS12-381. Raises ``ConflictError`` ``key_exists``."""
         self._add(name, _Entry(kind="scalar", value=scalar_to_bytes(scalar)))
 
     def get_scalar(self, name: str) -> int:
@@ -116,7 +116,7 @@ class SealedFileKeyStore:
         return scalar_from_bytes(self._value(name, "scalar"))
 
     def put_secret(self, name: str, secret: bytes) -> None:
-        """Keep opaque bytes. Raises ``ConflictError`` ``key_exists`` where the name holds another value."""
+        """Keep opaque bytes. Raises ``ConflictError`` ``key_exists``."""
         self._add(name, _Entry(kind="secret", value=secret))
 
     def get_secret(self, name: str) -> bytes:
@@ -152,8 +152,8 @@ class SealedFileKeyStore:
 
     def _add(self, name: str, entry: _Entry) -> None:
         def change(entries: dict[str, _Entry]) -> None:
-            if entries.get(name, entry) != entry:
-                raise ConflictError("key_exists", "The key store has another key of this name.", detail=name)
+            if name in entries:
+                raise ConflictError("key_exists", "The key store has a key of this name.", detail=name)
             entries[name] = entry
 
         self._change(change)

@@ -1,0 +1,1 @@
+"""Datasets, views, tasks, the consent gate and the protocols that run behind it."""

@@ -1,0 +1,1 @@
+"""Views and their epochs: one fresh key and one immutable table each (GATE-0, PIR-1)."""
