@@ -136,3 +136,18 @@ TASK_PROVIDERS_MAX = 140
 
 TASK_MS_MAX = 366 * 24 * 3600 * 1000
 """A task contract is renewed yearly, with its impact assessment."""
+
+CONSENT_KEPT_DAYS = 30
+"""AUTH-4: a consent record is kept this long after not_after."""
+
+CONSENT_PRUNE_MAX = 128
+"""Records that one batch of grants clears away; no more than it can add."""
+
+GRANT_FLUSH_MS = 5 * 1000
+"""AUTH-4, ``ledger.md``: a grant waits at most this long before its batch is filled up with dummies."""
+
+ENROLMENT_NONCE_MS = 10 * 60 * 1000
+"""ID-7: time for the wallet to answer an issuer's challenge."""
+
+CONSENT_TOKENS_MAX = 64
+"""AUTH-3: tokens under one named consent, one a provider; keeps a submission inside ``MESSAGE_BYTES_MAX``."""
