@@ -38,10 +38,10 @@ class SuitabilityStore(Protocol):
         """Durable when this returns; gives the number of the record, from 1."""
 
     async def of_subject(self, kind: str, subject: str) -> list[JsonObject]:
-        """Records of one kind about one subject (a local client reference), oldest first."""
+        """``{kind, case_id, time_ms, record}`` of one kind about one subject (a local reference), oldest first."""
 
     async def of_case(self, case_id: str) -> list[JsonObject]:
-        """All records of a case, oldest first."""
+        """All entries of a case in the same form, oldest first."""
 
 
 class EvidenceHook(Protocol):
