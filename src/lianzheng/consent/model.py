@@ -17,7 +17,8 @@ from lianzheng.crypto.digest import sha256
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.framing import tagged
-from lianzheng.encoding.model import Bytes32, Bytes48, Bytes64, Bytes96, Day, Natural, Record, Seq
+from lianzheng.encoding.model import Bytes32, Bytes48, Bytes64, Day, Natural, Record, Seq
+from lianzheng.identity.model import Sigma
 from lianzheng.ids import ChainId, Did, ViewId
 from lianzheng.limits import GRANTS_MAX, GRANTS_MIN, QUERY_VIEWS_MAX, TOKEN_BYTES_MAX
 
@@ -31,7 +32,6 @@ __all__ = [
     "Grant",
     "PauseCount",
     "RealDay",
-    "Sigma",
     "Terms",
     "Token",
     "TokenKeys",
@@ -85,14 +85,6 @@ class Terms(Record):
         if list(self.views) != sorted(set(self.views)):
             raise ValueError("views must be sorted and distinct")
         return self
-
-
-class Sigma(Record):
-    """An SPS-EQ signature on the wire (B10)."""
-
-    z: Bytes48
-    y: Bytes48
-    y2: Bytes96
 
 
 class TokenKeys(Record):

@@ -15,15 +15,10 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from lianzheng.clock import DAY_MS, day_of, end_of_day_ms, start_of_day_ms
-from lianzheng.consent.model import (
-    Sigma,
-    Terms,
-    Token,
-    TokenKeys,
-)
+from lianzheng.consent.model import Terms, Token, TokenKeys
 from lianzheng.crypto.hazmat.bls12381 import G1, random_scalar, scalar_from_bytes, scalar_to_bytes
 from lianzheng.errors import FormatError, RefusedError, VerificationError
-from lianzheng.identity.model import IssuerKeyRecord, credential_key_id, issuer_state_key
+from lianzheng.identity.model import IssuerKeyRecord, Sigma, credential_key_id, issuer_state_key
 from lianzheng.ledger.context import MembersView, StateView
 from lianzheng.limits import CREDENTIAL_OVERLAP_MS, CREDENTIAL_PERIOD_MS, TERMS_DAYS_MAX
 from lianzheng.registry import FUNCTIONS, PURPOSES, check_view
@@ -43,7 +38,6 @@ __all__ = [
     "default_validity",
     "last_day",
     "make_token",
-    "sigma_of",
     "verify_holder_signature",
     "verify_issuer_signature",
     "verify_token",
@@ -74,7 +68,7 @@ def make_token(terms: Terms, u: G1, holder_secret: int, signature: spseq.Signatu
     message = (G1.generator(), u, G1.generator() * holder_secret)
     (a, b, c), changed = spseq.change_representative(message, signature, r)
     keys = TokenKeys(sigma_i=credential_key_id(terms.issuer, terms.credential_period))
-    sigma = sigma_of(changed)
+    sigma = Sigma.of(changed)
     proof = schnorr.prove(a, c, holder_secret, _transcript(terms, a, b, c, sigma, keys))
     token = Token(
         terms=terms,
@@ -87,11 +81,6 @@ def make_token(terms: Terms, u: G1, holder_secret: int, signature: spseq.Signatu
         z=scalar_to_bytes(proof.response),
     )
     return token, r
-
-
-def sigma_of(signature: spseq.Signature) -> Sigma:
-    """Wire form of a signature (B10)."""
-    return Sigma(z=signature.z.to_bytes(), y=signature.y.to_bytes(), y2=signature.y2.to_bytes())
 
 
 def last_day(credential_period: int, genesis_time_ms: int) -> str:
@@ -207,7 +196,7 @@ def decode_points(token: Token) -> TokenPoints:
     """
     try:
         a, b, c = G1.from_bytes(token.a), G1.from_bytes(token.b), G1.from_bytes(token.c)
-        sigma = spseq.Signature.from_bytes(token.sigma_i.z + token.sigma_i.y + token.sigma_i.y2)
+        sigma = token.sigma_i.decode()
         commitment = G1.from_bytes(token.R)
     except FormatError as error:
         raise VerificationError(

@@ -11,10 +11,11 @@ from pydantic import Field, StringConstraints, model_validator
 
 from lianzheng.crypto.digest import sha256
 from lianzheng.encoding.binary import multibase_encode
-from lianzheng.encoding.model import Bytes, Bytes32, Natural, Record, Seq
+from lianzheng.encoding.model import Bytes, Bytes32, Bytes48, Bytes96, Natural, Record, Seq
 from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey, encode_multikey
 from lianzheng.errors import FormatError, NotFoundError
 from lianzheng.ids import ChainId, Did, KeyId, check_did
+from lianzheng.zk.spseq import Signature
 
 __all__ = [
     "CreationOperation",
@@ -25,6 +26,7 @@ __all__ = [
     "IssuerKeyRecord",
     "IssuerPublish",
     "Purpose",
+    "Sigma",
     "credential_key_id",
     "did_of",
     "did_record",
@@ -114,6 +116,23 @@ class IssuerKeyRecord(Record):
     period: Natural
     key: Annotated[Bytes, Field(min_length=288, max_length=288)]
     published_ms: Natural
+
+
+class Sigma(Record):
+    """An SPS-EQ signature on the wire (B10)."""
+
+    z: Bytes48
+    y: Bytes48
+    y2: Bytes96
+
+    @classmethod
+    def of(cls, signature: Signature) -> Sigma:
+        """Wire form of a signature."""
+        return cls(z=signature.z.to_bytes(), y=signature.y.to_bytes(), y2=signature.y2.to_bytes())
+
+    def decode(self) -> Signature:
+        """Its points, checked (CON-4). Raises ``FormatError`` ``point_*``."""
+        return Signature.from_bytes(self.z + self.y + self.y2)
 
 
 def did_of(operation: CreationOperation) -> str:
