@@ -1,0 +1,119 @@
+"""The immutable table of one (view, epoch): building, wire form, check against the ledger, lookup (PIR-1..5).
+
+Wire form, retrieval ``table``: ``boundaries ‖ columns``, 16·M and 16·entries bytes, nothing else. Sizes, root and
+digest stand in the epoch's ledger record, so there is no header and no byte that is not checked.
+"""
+
+from __future__ import annotations
+
+import secrets
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from lianzheng.compute.protocols.hidden_query.entries import (
+    ENTRY_BYTES,
+    TAG_BYTES,
+    EntryContext,
+    derive,
+    open_entries,
+    seal_value,
+)
+from lianzheng.compute.views.model import EpochRecord, TableParameters
+from lianzheng.compute.views.size import table_shape
+from lianzheng.crypto.digest import sha256
+from lianzheng.crypto.hazmat.bls12381 import G1
+from lianzheng.errors import ConflictError, VerificationError
+from lianzheng.ledger.merkle import MerkleTree
+
+__all__ = ["Table", "build_table", "lookup"]
+
+_FIRST = bytes(TAG_BYTES)
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Table:
+    """Boundaries and columns. Column c holds the tags from boundary c up to, not including, boundary c + 1 (B20)."""
+
+    boundaries: tuple[bytes, ...]
+    columns: tuple[bytes, ...]
+
+    @property
+    def parameters(self) -> TableParameters:
+        """Public shape."""
+        entries = sum(len(column) for column in self.columns) // ENTRY_BYTES
+        return TableParameters(retrieval="table", entries=entries, columns=len(self.columns))
+
+    def columns_root(self) -> bytes:
+        """RFC 9162 root over the columns' bytes in order (B22)."""
+        tree = MerkleTree("sha256")
+        tree.extend(self.columns)
+        return tree.root()
+
+    def boundaries_digest(self) -> bytes:
+        """Digest over the concatenated boundaries (B22)."""
+        return sha256("view-boundaries", b"".join(self.boundaries))
+
+    def to_bytes(self) -> bytes:
+        """Wire form."""
+        return b"".join(self.boundaries) + b"".join(self.columns)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, record: EpochRecord) -> Table:
+        """The table that the provider is bound to on the ledger, and no other.
+
+        Raises ``VerificationError``: ``table_length``, ``table_boundaries``, ``table_columns``.
+        """
+        shape = record.parameters
+        rows = shape.entries // shape.columns
+        if len(data) != TAG_BYTES * shape.columns + ENTRY_BYTES * shape.entries:
+            raise VerificationError("table_length", "The table has another length than the ledger says.")
+        split = TAG_BYTES * shape.columns
+        table = cls(_pieces(data[:split], TAG_BYTES), _pieces(data[split:], ENTRY_BYTES * rows))
+        if table.boundaries_digest() != record.boundaries:
+            raise VerificationError("table_boundaries", "The table's boundaries are not those of the ledger.")
+        if table.columns_root() != record.columns_root:
+            raise VerificationError("table_columns", "The table's columns are not those of the ledger.")
+        ordered = all(left < right for left, right in zip(table.boundaries, table.boundaries[1:], strict=False))
+        if table.boundaries[0] != _FIRST or not ordered:
+            raise VerificationError("table_boundaries", "The table's boundaries are not ascending from zero.")
+        return table
+
+    def column_of(self, tag: bytes) -> bytes:
+        """The column in which ``tag`` would lie."""
+        return self.columns[bisect_right(self.boundaries, tag) - 1]
+
+
+def build_table(
+    people: Iterable[tuple[bytes, bytes]], context: EntryContext, random: Random = secrets.token_bytes
+) -> Table:
+    """The table of ``people``: pairs of F, compressed, and value (PIR-1).
+
+    Dummies with random tags and entries fill it up to the size class; where two tags are equal the dummy is drawn
+    again. Raises ``ConflictError`` ``view_tag_collision`` where two people's tags are equal (the key is drawn again).
+    """
+    entries: dict[bytes, bytes] = {}
+    for f, value in people:
+        tag, key = derive(f, context)
+        if tag in entries:
+            raise ConflictError("view_tag_collision", "Two entries of a table have one tag.")
+        entries[tag] = seal_value(key, value)
+    size, count = table_shape(len(entries))
+    while len(entries) < size:
+        entries.setdefault(random(TAG_BYTES), random(ENTRY_BYTES))
+    tags = sorted(entries)
+    rows = size // count
+    boundaries = (_FIRST, *tags[rows::rows])
+    columns = (b"".join(entries[tag] for tag in tags[start : start + rows]) for start in range(0, size, rows))
+    return Table(boundaries, tuple(columns))
+
+
+def lookup(f: G1, table: Table, context: EntryContext) -> bytes | None:
+    """The value of the person whose element is ``f``; None where there is none or it does not check (PIR-5)."""
+    tag, key = derive(f.to_bytes(), context)
+    return open_entries(key, table.column_of(tag), context.view)
+
+
+def _pieces(data: bytes, size: int) -> tuple[bytes, ...]:
+    return tuple(data[start : start + size] for start in range(0, len(data), size))
