@@ -198,7 +198,8 @@ class _Row:
         try:
             return normalise(kind, self._cells["country"], self._cells["number"], test_network=test_network)
         except LianzhengError as error:
-            self._problem("number", error.code, error.text)
+            column = "country" if error.code == "identity_country_invalid" else "number"
+            self._problem(column, error.code, error.text)
             return b""
 
     def record(self, as_of: str, test_network: bool) -> CustomerRecord | None:
