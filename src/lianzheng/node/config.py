@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lianzheng.errors import ConfigError
 from lianzheng.ids import Did
 
-__all__ = ["GateConfig", "InternalConfig", "KeystoreConfig", "LedgerConfig", "NodeConfig", "PeerConfig", "load_config"]
+__all__ = ["GateConfig", "InternalConfig", "KeystoreConfig", "LedgerConfig", "NodeConfig", "PeerConfig", "load_config", "with_address"]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -104,3 +104,15 @@ def _anchored(config: NodeConfig, folder: Path) -> NodeConfig:
         }
 
     return NodeConfig.model_validate(at(config))
+
+
+def with_address(config: NodeConfig, host: str | None, port: int | None, peer_port: int | None) -> NodeConfig:
+    """The configuration with the addresses that the command line names."""
+    internal = {"host": host or config.internal.host, "port": config.internal.port if port is None else port}
+    peer = {"host": host or config.peer.host, "port": config.peer.port if peer_port is None else peer_port}
+    return config.model_copy(
+        update={
+            "internal": config.internal.model_copy(update=internal),
+            "peer": config.peer.model_copy(update=peer),
+        }
+    )

@@ -1,0 +1,59 @@
+"""``lianzheng init``: a member's home folder, then the genesis of a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lianzheng.clock import SystemClock
+from lianzheng.identity.model import CreationOperation, did_of
+from lianzheng.ledger.genesis import genesis_digest
+from lianzheng.node.setup import MemberProfile, create_genesis, create_home, load_card
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Make a member's home folder, then the genesis of a network.")
+_CONSOLE = Console(highlight=False, soft_wrap=True)
+
+
+@app.command("member")
+def member(
+    out: Annotated[Path, typer.Option("--dir", help="New folder for keys, certificate and configuration.")],
+    chain_id: Annotated[str, typer.Option(help="Name of the network: a-z, 0-9 and '-', at most 32.")],
+    name: Annotated[str, typer.Option(help="Legal name of the institution.")],
+    uscc: Annotated[str, typer.Option(help="Unified social credit code, 18 characters (GB 32100).")],
+    control_group: Annotated[str, typer.Option(help="Common controlling shareholder; votes count groups.")],
+    address: Annotated[str, typer.Option(help="Registered address.")] = "—",
+    member_type: Annotated[str, typer.Option("--type", help="Kind of institution.")] = "broker",
+    host: Annotated[str, typer.Option(help="Address that the node listens on.")] = "127.0.0.1",
+    internal_port: Annotated[int, typer.Option(help="Port of the internal API.")] = 8420,
+    peer_port: Annotated[int, typer.Option(help="Port of the peer API (mutual TLS).")] = 8421,
+) -> None:
+    """Make a member's home: sealed key store, passphrase file, API token, certificate, card, node.toml.
+
+    The passphrase file protects copies of the key store that travel without it (backups), not one beside it.
+    Send `member.json` to the founders; it holds nothing secret.
+    """
+    profile = MemberProfile(name=name, type=member_type, uscc=uscc, address=address, control_group=control_group)
+    card = create_home(out, profile, chain_id, host, internal_port, peer_port)
+    did = did_of(CreationOperation.from_json(card.did_operation))
+    _CONSOLE.print(f"home    {out}\nDID     {did}\ncard    {out / 'member.json'}", markup=False)
+    _CONSOLE.print("next    lianzheng init network --member …/member.json … --out genesis.json", markup=False)
+
+
+@app.command("network")
+def network(
+    chain_id: Annotated[str, typer.Option(help="Name of the network, as in the members' cards.")],
+    cards: Annotated[list[Path], typer.Option("--member", help="A founder's member.json; the first one sequences.")],
+    agreement: Annotated[Path, typer.Option(help="The alliance agreement that every founder signs.")],
+    out: Annotated[Path, typer.Option(help="File to write.")] = Path("genesis.json"),
+) -> None:
+    """Make genesis from the founders' cards. Every founder copies it beside its node.toml and compares the digest."""
+    members = tuple(load_card(path) for path in cards)
+    genesis = create_genesis(chain_id, members, agreement.read_bytes(), {}, SystemClock())
+    out.write_bytes(genesis.to_bytes())
+    _CONSOLE.print(f"genesis {out}\ndigest  {genesis_digest(genesis).hex()}", markup=False)
+    _CONSOLE.print("next    lianzheng node run --config node.toml   (each founder, the first one first)", markup=False)

@@ -1,0 +1,58 @@
+"""Entry point: every error of ours ends as two lines on standard error and a documented exit status."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from lianzheng import __version__
+from lianzheng.cli import dataset, demo, init, node, verify
+from lianzheng.errors import LianzhengError
+
+__all__ = ["app", "main"]
+
+EXIT_REFUSED = 1
+"""Refused, failed or not accepted; 2 is wrong usage, 3 is `verify` without a trust file."""
+
+app = typer.Typer(
+    name="lianzheng",
+    help="Investor suitability across brokers (联证): with consent, without moving records, with proof.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(init.app, name="init")
+app.add_typer(node.app, name="node")
+app.add_typer(dataset.app, name="dataset")
+app.command("verify")(verify.verify)
+app.command("demo")(demo.demo)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"lianzheng {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Investor suitability across brokers (联证)."""
+
+
+def main() -> None:
+    """Run the command line; exit status 0 done, 1 refused or failed, 2 usage, 3 unanchored, 130 interrupted."""
+    try:
+        app()
+    except LianzhengError as error:
+        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        console.print(f"[bold red]{error.code}[/]: ", end="")
+        console.print(error.text, markup=False)
+        if error.next_step:
+            console.print(f"  → {error.next_step}", markup=False)
+        sys.exit(EXIT_REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(130)

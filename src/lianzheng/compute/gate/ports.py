@@ -1,0 +1,59 @@
+"""What the gate needs from outside besides the durable count of uses (``compute.ports``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lianzheng.compute.gate.model import GateRequest
+from lianzheng.crypto.hazmat.bls12381 import G1
+from lianzheng.errors import LianzhengError
+
+__all__ = ["RateLimit", "RevokedSet", "Transport", "UseLog", "ViewKey", "ViewKeys"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ViewKey:
+    """The OPRF key of one view in one epoch, with its public point."""
+
+    scalar: int
+    point: G1
+
+
+class ViewKeys(Protocol):
+    """Keys of this node's own open epochs."""
+
+    def get(self, view: str, epoch: int) -> ViewKey | None:
+        """The key while the epoch answers; None before it begins and after it ends."""
+
+
+class RevokedSet(Protocol):
+    """Consents whose signed revocation this node has verified, in a block or not (AUTH-4)."""
+
+    def holds(self, cid: bytes) -> bool:
+        """Whether the consent must be refused from now on."""
+
+
+class RateLimit(Protocol):
+    """The peer's share of this node's work (GATE-1)."""
+
+    def take(self, peer: str) -> bool:
+        """Take one request of ``peer`` if its allowance holds."""
+
+
+class UseLog(Protocol):
+    """The provider's log: who asked for what, when; it cannot say about whom, because the node does not know."""
+
+    def answered(self, peer: str, request: GateRequest) -> None: ...
+
+    def refused(self, peer: str, request: GateRequest, error: LianzhengError) -> None: ...
+
+
+class Transport(Protocol):
+    """Bytes to a member's peer API over mutual TLS."""
+
+    async def post_bytes(self, did: str, path: str, body: bytes) -> bytes:
+        """Answer of the peer. Raises ``UnavailableError`` ``peer_unreachable``, or the peer's own refusal."""
+
+    async def get_bytes(self, did: str, path: str) -> bytes:
+        """As :meth:`post_bytes`, for a GET."""

@@ -1,0 +1,114 @@
+"""Three node processes that never outlive the scene."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lianzheng.client.http import NodeClient
+from lianzheng.errors import LianzhengError, UnavailableError
+
+__all__ = ["NodeProcesses", "free_ports"]
+
+_PR_SET_PDEATHSIG = 1
+_START_POLLS = 300
+_POLL_S = 1 / 10
+_STOP_S = 10
+
+
+def free_ports(host: str, count: int) -> list[int]:
+    """Ports that were free a moment ago; held together so that no two are the same."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind((host, 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class NodeProcesses:
+    """``lianzheng node run`` once per home; leaving the context stops them all.
+
+    The kernel ends a node when this process dies by any cause (PR_SET_PDEATHSIG), so not even ``kill -9``
+    of the scene leaves one behind.
+    """
+
+    def __init__(self, homes: dict[str, Path]) -> None:
+        self._homes = homes
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def pid(self, name: str) -> int:
+        """Process id of a running node."""
+        return self._running[name].pid
+
+    async def start(self, name: str) -> None:
+        """Start one node; its log goes to ``node.log`` in its home."""
+        home = self._homes[name]
+        with (home / "node.log").open("ab") as log:
+            self._running[name] = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "lianzheng",
+                "node",
+                "run",
+                "--config",
+                str(home / "node.toml"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,
+            )
+
+    async def wait_ready(self, name: str, client: NodeClient) -> None:
+        """Until the node answers; raises ``UnavailableError`` ``node_did_not_start`` naming its log."""
+        for _ in range(_START_POLLS):
+            if self._running[name].returncode is not None:
+                break
+            try:
+                await client.get("/api/v1/health")
+                return
+            except LianzhengError:
+                await asyncio.sleep(_POLL_S)
+        log = self._homes[name] / "node.log"
+        raise UnavailableError("node_did_not_start", f"The node of {name} did not start.", next_step=f"Read {log}.")
+
+    async def kill(self, name: str) -> None:
+        """End one node at once, as a crash would."""
+        process = self._running.pop(name)
+        process.kill()
+        await process.wait()
+
+    async def stop(self) -> None:
+        """End all nodes: politely, then firmly."""
+        running, self._running = list(self._running.values()), {}
+        for process in running:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+        for process in running:
+            try:
+                await asyncio.wait_for(process.wait(), _STOP_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.setpgrp()  # Ctrl-C at the terminal reaches the scene alone, which then stops its nodes in order
