@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
+
 import py_arkworks_bls12381 as arkworks
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lianzheng.crypto.hazmat import bls12381
 from lianzheng.crypto.hazmat.bls12381 import (
     G1,
     G2,
@@ -127,7 +128,7 @@ def test_pairing_is_not_degenerate_and_never_vacuous() -> None:
 
 def test_random_numbers_stay_in_range(monkeypatch: pytest.MonkeyPatch) -> None:
     for lowest_draw, scalar, weight in ((True, 2, 1), (False, ORDER - 1, 2**128 - 1)):
-        monkeypatch.setattr(bls12381.secrets, "randbelow", lambda n, low=lowest_draw: 0 if low else n - 1)
+        monkeypatch.setattr(secrets, "randbelow", lambda n, low=lowest_draw: 0 if low else n - 1)
         assert random_scalar() == scalar
         assert random_weight() == weight
 
