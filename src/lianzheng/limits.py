@@ -151,3 +151,15 @@ ENROLMENT_NONCE_MS = 10 * 60 * 1000
 
 CONSENT_TOKENS_MAX = 64
 """AUTH-3: tokens under one named consent, one a provider; keeps a submission inside ``MESSAGE_BYTES_MAX``."""
+
+PENDING_TRANSACTIONS_MAX = 20 * BLOCK_TRANSACTIONS_MAX
+"""Transactions that may wait for a block: about a second's worth; more would only wait in vain."""
+
+FOLLOW_POLL_MS = 250
+"""How often a follower asks the sequencer for blocks when nothing nudges it."""
+
+RECEIPT_WAIT_MS = 30 * 1000
+"""How long a submitter waits for its block before it is told that the result is not known yet."""
+
+TRANSACTION_LIFE_MS = 3600 * 1000
+"""A sender's transactions live for an hour: far below LED-3's 23 h, and long enough for any queue."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from lianzheng.crypto import ed25519
@@ -14,10 +15,11 @@ from lianzheng.encoding.binary import b64u_decode
 from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.governance.model import member_key
-from lianzheng.identity.model import DidRecord, did_key, did_of
+from lianzheng.identity.model import did_of, did_record, did_state_key
 from lianzheng.ids import chain_of_did
 from lianzheng.ledger.context import RuleSpec, Sender, StateView
-from lianzheng.ledger.transaction import Transaction, signing_bytes
+from lianzheng.ledger.ports import TxOrigin
+from lianzheng.ledger.transaction import Transaction, signing_bytes, transaction_id
 from lianzheng.limits import EXPIRY_AHEAD_MS_MAX
 
 __all__ = ["Authenticator", "Envelope", "check_expiry", "parse_envelope"]
@@ -35,15 +37,17 @@ class Envelope:
     transaction: Transaction
     spec: RuleSpec
     payload: Any
+    signed: bytes
+    origin: TxOrigin
 
 
-def parse_envelope(data: bytes, chain_id: str, rules: Mapping[str, RuleSpec]) -> Envelope:
+def parse_envelope(wire: bytes, chain_id: str, rules: Mapping[str, RuleSpec]) -> Envelope:
     """Strict decode of envelope and payload.
 
     Raises ``FormatError`` with the codes of ``Record.from_bytes``, ``RefusedError`` ``chain_mismatch``,
     ``kind_unknown``, ``nonce_missing``, ``nonce_unexpected``.
     """
-    transaction = Transaction.parse(data)
+    transaction = Transaction.parse(wire)
     body = transaction.body
     if body.chain_id != chain_id:
         raise RefusedError("chain_mismatch", "The transaction is for another chain.")
@@ -57,7 +61,9 @@ def parse_envelope(data: bytes, chain_id: str, rules: Mapping[str, RuleSpec]) ->
         raise RefusedError("nonce_unexpected", "This kind is ordered by its payload and carries no nonce.")
     if not spec.ordered and body.nonce is None:
         raise RefusedError("nonce_missing", "This kind needs a nonce.")
-    return Envelope(transaction, spec, payload)
+    data = body.to_bytes()
+    origin = TxOrigin(transaction_id(data), body.kind, body.sender)
+    return Envelope(transaction, spec, payload, signing_bytes(data), origin)
 
 
 def check_expiry(expires_at: int, time_ms: int) -> None:
@@ -101,8 +107,7 @@ class Authenticator:
         """
         sender, public = self._resolve(state, envelope)
         if self._verified.get(data) != public:
-            transaction = envelope.transaction
-            ed25519.verify(public, signing_bytes(transaction.body), transaction.proof.sig)
+            ed25519.verify(public, envelope.signed, envelope.transaction.proof.sig)
             _remember(self._verified, data, public)
         return sender
 
@@ -118,20 +123,23 @@ class Authenticator:
             operation = envelope.payload.operation
             if did_of(operation) != body.sender:
                 raise RefusedError("sender_unknown", "A DID can only create itself.")
-            keys = operation.keys
-            role = "person"
+            value, role = did_record(operation, 0).to_json(), "person"
         else:
-            value = state.get(did_key(body.sender))
-            if value is None:
-                raise RefusedError("sender_unknown", "The ledger does not know the sender.")
-            keys = DidRecord.from_json(value).keys
+            value = state.get(did_state_key(body.sender))
             role = "person" if state.get(member_key(body.sender)) is None else "member"
+        if value is None or value["status"] != "active":
+            raise RefusedError("sender_unknown", "The ledger does not know the sender.")
         if role == "member" and body.key_id != NODE_KEY:
             raise RefusedError("key_unknown", "A member's transaction is signed with its #node key.")
-        for key in keys:
-            if key.id == body.key_id:
-                return Sender(body.sender, body.key_id, role), decode_multikey(key.multikey, ED25519_PUB)
-        raise RefusedError("key_unknown", "The sender has no key of this id.")
+        for key in value["keys"]:
+            if key["id"] == body.key_id and "authentication" in key["purposes"]:
+                return Sender(body.sender, body.key_id, role), _raw_key(key["multikey"])
+        raise RefusedError("key_unknown", "The sender has no key of this id that may authenticate.")
+
+
+@lru_cache(maxsize=4096)
+def _raw_key(multikey: str) -> bytes:
+    return decode_multikey(multikey, ED25519_PUB)
 
 
 def _remember(cache: dict[bytes, Any], key: bytes, value: object) -> None:

@@ -13,7 +13,7 @@ from lianzheng.governance.model import (
     member_key,
     parameter_key,
 )
-from lianzheng.identity.model import CreationOperation, DidRecord, did_key, did_of
+from lianzheng.identity.model import CreationOperation, did_of, did_record, did_state_key
 from lianzheng.ids import chain_of_did
 from lianzheng.ledger.genesis import Genesis, GenesisMember, genesis_digest
 
@@ -74,6 +74,6 @@ def _founder_writes(
     del fields["did_operation"]
     record = MemberRecord(**fields, version=0, did=did, phase="active", fingerprint=fingerprint)
     return [
-        (did_key(did), DidRecord.created(operation, genesis.time_ms).to_json()),
+        (did_state_key(did), did_record(operation, genesis.time_ms).to_json()),
         (member_key(did), record.to_json()),
     ]

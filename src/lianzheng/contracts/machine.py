@@ -140,9 +140,9 @@ class Machine:
             for entry in effects.log:
                 self._log.append(entry)
                 self._log_entries.append(entry)
-            return TxResult("ok", effects.data, events=effects.events)
+            return TxResult("ok", effects.data, events=effects.events, origin=envelope.origin)
         self._state.apply(nonce)
-        return TxResult(code, final=bool(nonce))
+        return TxResult(code, final=bool(nonce), origin=envelope.origin)
 
     def _admit(self, data: bytes, block: BlockContext) -> tuple[Envelope, Sender, _NonceWrite]:
         """Everything up to authentication and the nonce, in the order of LED-4."""

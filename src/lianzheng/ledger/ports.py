@@ -11,7 +11,16 @@ from lianzheng.ledger.context import StateView
 from lianzheng.ledger.merkle import MerkleTree
 from lianzheng.ledger.transaction import Transaction
 
-__all__ = ["Application", "EngineStatus", "LedgerEngine", "LogProof", "Receipt", "TxResult"]
+__all__ = ["Application", "EngineStatus", "LedgerEngine", "LogProof", "Receipt", "TxOrigin", "TxResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class TxOrigin:
+    """Which act a result is of; known once the bytes have the right form."""
+
+    tx_id: bytes
+    kind: str
+    sender: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,7 @@ class TxResult:
     """Whether this transaction can never stand again (it stood, or its nonce is spent); no part of any root."""
     events: tuple[JsonObject, ...] = ()
     """The rule's events; no part of any root."""
+    origin: TxOrigin | None = None
 
     @property
     def ok(self) -> bool:

@@ -56,11 +56,12 @@ class Transaction(Record):
         return cls.from_bytes(data, TRANSACTION_BYTES_MAX)
 
 
-def signing_bytes(body: TransactionBody) -> bytes:
-    """The bytes that the sender signs (B5)."""
-    return tagged("transaction", body.to_bytes())
+def signing_bytes(body: TransactionBody | bytes) -> bytes:
+    """The bytes that the sender signs (B5); takes the body or its canonical bytes."""
+    return tagged("transaction", body if isinstance(body, bytes) else body.to_bytes())
 
 
-def transaction_id(body: TransactionBody) -> bytes:
+def transaction_id(body: TransactionBody | bytes) -> bytes:
     """32 bytes naming the act; equal for two signatures over one body (B5)."""
-    return hashlib.sha256(tagged("transaction-id", body.to_bytes())).digest()
+    data = body if isinstance(body, bytes) else body.to_bytes()
+    return hashlib.sha256(tagged("transaction-id", data)).digest()

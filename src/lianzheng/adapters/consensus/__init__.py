@@ -1,0 +1,1 @@
+"""Engines that order transactions: today the embedded one."""

@@ -1,0 +1,277 @@
+"""A node that trusts no result it has not replayed: fetch, verify, apply, compare, and stop where they differ."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+
+from lianzheng.adapters.consensus.embedded.chain import Chain
+from lianzheng.adapters.consensus.embedded.faults import ledger_forked, ledger_unavailable, stop_error
+from lianzheng.adapters.consensus.embedded.forks import ForkProof
+from lianzheng.adapters.consensus.embedded.freshness import Freshness
+from lianzheng.adapters.consensus.embedded.links import SequencerLink, StatementLink
+from lianzheng.adapters.consensus.embedded.status import engine_status
+from lianzheng.clock import Clock
+from lianzheng.encoding.canonical import JsonObject
+from lianzheng.errors import FormatError, LianzhengError, NotFoundError, UnavailableError, VerificationError
+from lianzheng.identity.model import DidRecord, did_state_key, public_key
+from lianzheng.ledger.block import Block, SignedHead, head_hash, verify_signed_head
+from lianzheng.ledger.context import StateView
+from lianzheng.ledger.genesis import Genesis
+from lianzheng.ledger.ports import Application, EngineStatus, LogProof, Receipt
+from lianzheng.ledger.receipt import decode_receipt
+from lianzheng.ledger.statement import HeadStatement, Statement, make_statement, verify_statement
+from lianzheng.ledger.transaction import Transaction
+from lianzheng.limits import FOLLOW_POLL_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
+
+__all__ = ["EmbeddedFollower"]
+
+_BATCH_BLOCKS = 100
+_FATAL = frozenset({"state_diverged", "ledger_forked", "ledger_storage_failed"})
+
+
+class EmbeddedFollower:
+    """``LedgerEngine`` of every node but the sequencing one."""
+
+    def __init__(
+        self,
+        application: Application,
+        genesis: Genesis,
+        link: SequencerLink,
+        *,
+        did: str,
+        sign: Callable[[bytes], bytes],
+        database: Path,
+        height_file: Path,
+        clock: Clock,
+        witnesses: Sequence[StatementLink] = (),
+        poll_ms: int = FOLLOW_POLL_MS,
+    ) -> None:
+        """``did`` and ``sign`` are this member's, by its ``#node`` key; ``witnesses`` are the other followers."""
+        self._chain = Chain(application, genesis, database, height_file)
+        self._application = application
+        self._genesis = genesis
+        self._link = link
+        self._did = did
+        self._sign = sign
+        self._clock = clock
+        self._witnesses = tuple(witnesses)
+        self._poll_ms = poll_ms
+        self._fresh = Freshness(clock)
+        self._fork = ForkProof(database.with_name(database.name + ".fork.json"))
+        self._nudge = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._running = False
+        self._trouble: str | None = None
+
+    async def start(self) -> None:
+        """Rebuild the state from the blocks on disk, then follow; the sequencer may be away.
+
+        Raises as ``Chain.open``, and ``UnavailableError`` ``ledger_forked`` where proof of a fork lies on disk.
+        """
+        self._fork.check()
+        await self._chain.open()
+        self._running = True
+        self._tasks = [
+            asyncio.create_task(self._follow(), name="ledger-follower"),
+            asyncio.create_task(self._ask(), name="ledger-freshness"),
+        ]
+
+    async def stop(self) -> None:
+        """Stop following and release the files."""
+        self._running = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self._chain.close()
+
+    async def submit(self, tx: Transaction) -> Receipt:
+        """Have the sequencer order ``tx``; return once this node has replayed its block.
+
+        Raises ``UnavailableError`` ``ledger_unavailable``, ``ledger_stopped``, or the reason of a stop.
+        """
+        self._check_running()
+        receipt = decode_receipt(await self._link.submit(tx.to_bytes()))
+        if receipt.height == 0:
+            return receipt
+        self._nudge.set()
+        try:
+            reached = await asyncio.wait_for(self._chain.wait_height(receipt.height), RECEIPT_WAIT_MS / 1000)
+        except TimeoutError:
+            raise ledger_unavailable() from None
+        if not reached:
+            raise stop_error(self._chain.fault)
+        # What this node has replayed counts, not what the sequencer said of it.
+        return self._chain.receipt_of(receipt.tx_id) or receipt
+
+    @property
+    def state(self) -> StateView:
+        """State at this node's head."""
+        return self._application.committed_state
+
+    def status(self) -> EngineStatus:
+        """Where the engine stands; ``lag`` is what it knows to be missing."""
+        lag = max(self._fresh.required_height - self._chain.height, 0)
+        return engine_status(
+            self._chain, role="follower", lag=lag, running=self._running, trouble=self._trouble
+        )
+
+    def assert_fresh(self) -> None:
+        """Return only if this node may answer on its head (GATE-4).
+
+        Raises ``UnavailableError``: ``ledger_stale``, ``ledger_rolled_back``, ``ledger_stopped``,
+        ``state_diverged``, ``ledger_forked``.
+        """
+        self._check_running()
+        self._chain.check_served()
+        self._fresh.check(self._chain.height)
+
+    def now_block_ms(self) -> int:
+        """Block time of this node's head."""
+        return self._chain.time_ms
+
+    async def prove_log(self, index: int) -> LogProof:
+        """Proof of one entry under this node's head. Raises ``NotFoundError`` ``log_entry_unknown``."""
+        return await self._chain.prove_log(index)
+
+    def events(self, from_height: int) -> AsyncIterator[JsonObject]:
+        """Events from a height on, then as they come."""
+        return self._chain.events(from_height)
+
+    async def head_statement(self, nonce: bytes) -> HeadStatement:
+        """This member's signed answer to a node's nonce (GATE-4, B32)."""
+        self._check_running()
+        self._chain.check_served()
+        chain = self._chain
+        statement = Statement(
+            chain_id=self._genesis.chain_id, nonce=nonce, height=chain.height, head_hash=chain.head_hash
+        )
+        return make_statement(statement, self._did, chain.head, self._sign)
+
+    async def sync(self) -> int:
+        """Fetch and apply what the sequencer has; the number of blocks applied.
+
+        Raises ``UnavailableError`` ``state_diverged``, ``ledger_forked``, ``ledger_storage_failed`` or of the link;
+        ``FormatError`` or ``VerificationError`` for blocks that prove nothing.
+        """
+        applied = 0
+        while self._running:
+            blocks = await self._link.blocks(self._chain.height + 1, _BATCH_BLOCKS)
+            if not blocks:
+                return applied
+            for data in blocks:
+                await self._apply(data)
+                applied += 1
+        return applied
+
+    async def refresh(self) -> None:
+        """Ask the sequencer, then the other followers, how far they are; errors as :meth:`sync`."""
+        await self._ask_one(self._link, self._genesis.sequencer.did, sequencer=True)
+        for witness in self._witnesses:
+            try:
+                await self._ask_one(witness, witness.did, sequencer=False)
+            except LianzhengError as error:
+                if error.code in _FATAL:
+                    raise
+                self._trouble = error.code
+        if self._fresh.required_height > self._chain.height:
+            self._nudge.set()
+
+    async def _apply(self, data: bytes) -> None:
+        chain = self._chain
+        block = Block.parse(data)
+        head = block.head.head
+        if head.height == chain.height + 1 and head.previous != chain.head_hash:
+            await self._accuse(block)
+        chain.check_extends(block)
+        shown = self._fresh.conflicts(head.height, head_hash(head))
+        if shown is not None:
+            self._fork.keep(shown, block.head)
+            raise ledger_forked(head.height)
+        results = chain.execute(block)
+        await chain.append(block, data, results)
+
+    async def _accuse(self, block: Block) -> None:
+        """The next block builds on another head than ours: if the sequencer signed it, keep the proof and stop."""
+        chain = self._chain
+        verify_signed_head(block.head, chain.next_signer)
+        if chain.head is None or block.head.head.chain_id != self._genesis.chain_id:
+            raise VerificationError("block_invalid", "The first block does not follow this network's genesis.")
+        rival = block.head
+        try:
+            for data in await self._link.blocks(chain.height, 1):
+                other = Block.parse(data).head
+                verify_signed_head(other, chain.next_signer)
+                if other.head.height == chain.height and other != chain.head:
+                    rival = other
+        except (FormatError, UnavailableError, VerificationError):
+            pass  # the signed successor of another head is proof enough
+        self._fork.keep(chain.head, rival)
+        raise ledger_forked(chain.height)
+
+    async def _ask_one(self, link: SequencerLink | StatementLink, did: str, *, sequencer: bool) -> None:
+        chain = self._chain
+        nonce, asked_ms, height = os.urandom(32), self._clock.boot_ms(), chain.height
+        answer = await link.head_statement(nonce)
+        verify_statement(answer, self._genesis.chain_id, nonce, did, self._node_key(did))
+        if answer.head is not None:
+            verify_signed_head(answer.head, chain.next_signer)
+            self._compare(answer.head)
+        if sequencer:
+            if answer.statement.height < height:
+                raise VerificationError("statement_outdated", "The sequencer states a height below this node's.")
+            self._fresh.note_sequencer(asked_ms)
+        self._fresh.note_head(answer.head)
+
+    def _compare(self, shown: SignedHead) -> None:
+        """A shown head at or below ours must be ours."""
+        own = self._chain.head_at(shown.head.height)
+        if own is not None and own != shown and head_hash(own.head) != head_hash(shown.head):
+            self._fork.keep(own, shown)
+            raise ledger_forked(shown.head.height)
+
+    def _node_key(self, did: str) -> bytes:
+        value = self.state.get(did_state_key(did))
+        if value is None:
+            raise NotFoundError("member_unknown", "The ledger does not know this member.")
+        return public_key(DidRecord.from_json(value), "#node", "authentication")
+
+    async def _follow(self) -> None:
+        while self._running:
+            self._nudge.clear()
+            await self._guard(self.sync)
+            if self._running:
+                await _wait(self._nudge, self._poll_ms)
+
+    async def _ask(self) -> None:
+        while self._running:
+            answered = await self._guard(self.refresh)
+            if self._running:
+                await asyncio.sleep((HEAD_ASK_MS if answered else self._poll_ms) / 1000)
+
+    async def _guard(self, step: Callable[[], Awaitable[object]]) -> bool:
+        """Whether ``step`` went well; trouble that may pass is noted, a fatal fault ends this engine."""
+        try:
+            await step()
+        except LianzhengError as error:
+            self._trouble = error.code
+            if error.code in _FATAL:
+                self._running = False
+                self._chain.halt(error)
+            return False
+        self._trouble = None
+        return True
+
+    def _check_running(self) -> None:
+        if not self._running:
+            raise stop_error(self._chain.fault)
+
+
+async def _wait(event: asyncio.Event, timeout_ms: int) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), timeout_ms / 1000)
+    except TimeoutError:
+        return

@@ -1,0 +1,52 @@
+"""The highest height a node has applied, kept outside the database that a restore replaces (GATE-4)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lianzheng.errors import ConfigError
+
+__all__ = ["HighWater"]
+
+_LINE = 20 + 1 + 64 + 1
+
+
+class HighWater:
+    """One line of fixed width, ``height head-hash``, overwritten in place."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def open(self) -> tuple[int, bytes] | None:
+        """What stands in the file, or None in a new one. Raises ``ConfigError`` ``height_file_invalid``."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        data = os.pread(self._file, _LINE + 1, 0)
+        if not data:
+            return None
+        height, _, digest = data.rstrip(b"\n").partition(b" ")
+        try:
+            if len(data) != _LINE:
+                raise ValueError("length")
+            return int(height), bytes.fromhex(digest.decode("ascii"))
+        except ValueError as error:
+            raise ConfigError(
+                "height_file_invalid",
+                f"{self._path} does not hold a height and a head hash.",
+                next_step="Restore the file; without it a restored backup could not be told from the present.",
+            ) from error
+
+    def write(self, height: int, head_hash: bytes) -> None:
+        """Durably note that ``height`` is applied. Raises ``OSError``."""
+        if self._file is None:
+            raise ConfigError("height_file_invalid", "The height file is not open.")
+        os.pwrite(self._file, f"{height:020d} {head_hash.hex()}\n".encode("ascii"), 0)
+        os.fdatasync(self._file)
+
+    def close(self) -> None:
+        """Release the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
