@@ -8,11 +8,9 @@ from lianzheng.evidence.model import AnchorPayload, AnchorState, LogEntry, ancho
 from lianzheng.ledger.context import BlockContext, Effects, RuleSpec, Sender, StateView
 from lianzheng.ledger.transaction import TransactionBody
 
-__all__ = ["ANCHOR_KIND", "LOG_KEY", "RULES", "anchor_key", "last_anchor"]
+__all__ = ["ANCHOR_KIND", "RULES", "anchor_key", "last_anchor"]
 
 ANCHOR_KIND = "evidence.anchor"
-LOG_KEY = "evidence-log"
-"""State key of ``{size}``, the number of entries of the evidence log: rules do not see the log itself."""
 
 
 def anchor_key(member: str) -> str:
@@ -37,21 +35,19 @@ def anchor(
             "The anchor does not follow the sender's last accepted anchor.",
             next_step="Read the state at anchor/<did> and anchor again with its digest.",
         )
-    log = state.get(LOG_KEY)
-    index = 0 if log is None else log["size"]
     new = AnchorState(
         digest=anchor_digest(sender.name, payload),
         count=payload.count,
-        log_index=index,
+        log_index=block.log_size,
         height=block.height,
         time_ms=block.time_ms,
     )
     entry = LogEntry(height=block.height, time_ms=block.time_ms, sender=sender.name, payload=payload)
     return Effects(
-        writes=((anchor_key(sender.name), new.to_json()), (LOG_KEY, {"size": index + 1})),
+        writes=((anchor_key(sender.name), new.to_json()),),
         log=(entry.to_bytes(),),
-        events=({"type": ANCHOR_KIND, "member": sender.name, "log_index": index, "count": payload.count},),
-        data={"log_index": index, "digest": b64u_encode(new.digest)},
+        events=({"type": ANCHOR_KIND, "member": sender.name, "log_index": block.log_size, "count": payload.count},),
+        data={"log_index": block.log_size, "digest": b64u_encode(new.digest)},
     )
 
 
