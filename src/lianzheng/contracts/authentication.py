@@ -12,6 +12,7 @@ from typing import Any
 
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.binary import b64u_decode
+from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.governance.model import member_key
@@ -123,7 +124,8 @@ class Authenticator:
             operation = envelope.payload.operation
             if did_of(operation) != body.sender:
                 raise RefusedError("sender_unknown", "A DID can only create itself.")
-            value, role = did_record(operation, 0).to_json(), "person"
+            value: JsonObject | None = did_record(operation, 0).to_json()
+            role = "person"
         else:
             value = state.get(did_state_key(body.sender))
             role = "person" if state.get(member_key(body.sender)) is None else "member"

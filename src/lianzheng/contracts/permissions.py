@@ -39,6 +39,7 @@ PERMISSIONS: Permissions = {
     "issuer.publish": {"member": _BUSINESS},
     "member.update": {"member": _UPKEEP},
     "task.approve": {"member": _BUSINESS},
+    "task.cancel": {"member": _UPKEEP},
     "task.close": {"member": _UPKEEP},
     "task.propose": {"member": _BUSINESS},
     "task.refuse": {"member": _UPKEEP},

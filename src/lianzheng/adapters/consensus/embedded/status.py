@@ -8,6 +8,10 @@ from lianzheng.ledger.ports import EngineStatus
 __all__ = ["engine_status"]
 
 _GROUPS_MIN = 4
+_OPERATOR = (
+    "The embedded engine does not protect against its own operator: whoever runs the sequencer can leave "
+    "transactions out or halt the network."
+)
 
 
 def engine_status(
@@ -15,10 +19,7 @@ def engine_status(
 ) -> EngineStatus:
     """Status of an engine over ``chain`` (CON-7: fewer than four groups tolerate no loss)."""
     groups = {member.control_group for member in chain.genesis.members}
-    warnings = [
-        "The embedded engine does not protect against its own operator: whoever runs the sequencer can leave "
-        "transactions out or halt the network."
-    ]
+    warnings = [_OPERATOR]
     if len(groups) < _GROUPS_MIN:
         warnings.append(f"The network has {len(groups)} control groups; fewer than four tolerate no loss.")
     if trouble is not None:
