@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from lianzheng.clock import Clock
-from lianzheng.errors import ConflictError, FormatError, NotFoundError, RefusedError, UnavailableError
+from lianzheng.errors import ConflictError, FormatError, LianzhengError, NotFoundError, RefusedError, UnavailableError
 from lianzheng.evidence.assembly import BatchPaths, assemble_bundle
 from lianzheng.evidence.intake import Draft, Intake
 from lianzheng.evidence.model import (
@@ -58,6 +58,7 @@ class EvidenceService:
         self._intake = Intake(repository, sign, clock, genesis.chain_id, member, key_id)
         self._flushing = asyncio.Lock()
         self._received = asyncio.Event()
+        self._fault: str | None = None
 
     async def record(
         self, case_id: str, scene: str, operator_role: str, context: CaptureContext, documents: Sequence[Document]
@@ -114,16 +115,23 @@ class EvidenceService:
         return anchored
 
     async def run(self) -> None:
-        """Anchor for ever, at most ``ANCHOR_INTERVAL_MS`` after a record; retries while the ledger is away."""
+        """Anchor for ever, at most ``ANCHOR_INTERVAL_MS`` after a record; retries while the ledger is away or refuses."""
         while True:
+            self._received.clear()
             try:
-                self._received.clear()
                 await self.flush()
-            except UnavailableError:
+            except LianzhengError as error:
+                self._fault = error.code
                 await asyncio.sleep(_RETRY_S)
                 continue
+            self._fault = None
             await self._received.wait()
             await asyncio.sleep(ANCHOR_INTERVAL_MS / 1000)
+
+    @property
+    def fault(self) -> str | None:
+        """Reason code that keeps :meth:`run` from anchoring now; None while it works."""
+        return self._fault
 
     async def bundle(self, case_id: str) -> bytes:
         """The case's bundle, anchoring first what is not anchored yet (EV-4).

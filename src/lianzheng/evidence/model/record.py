@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from lianzheng.crypto.digest import sha256, sha256_raw, sm3, sm3_raw
+from lianzheng.crypto.digest import sha256_raw, sm3_raw
+from lianzheng.encoding.framing import tagged
 from lianzheng.encoding.model import Bytes32, Natural, Record, TimeMs
 from lianzheng.ids import Did
 from lianzheng.limits import RECORD_DOCUMENTS_MAX
@@ -107,5 +108,5 @@ def digest_document(document: Document) -> DocumentDigest:
 
 def leaves_of(record: EvidenceRecord, salt: bytes) -> LeafPair:
     """Both leaves of ``record`` under ``salt`` (EV-2)."""
-    encoded = record.to_bytes()
-    return LeafPair(sha256=sha256("evidence-leaf", salt, encoded), sm3=sm3("evidence-leaf", salt, encoded))
+    message = tagged("evidence-leaf", salt, record.to_bytes())
+    return LeafPair(sha256=sha256_raw(message), sm3=sm3_raw(message))
