@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from lianzheng.encoding.canonical import JsonObject
+from lianzheng.evidence.model import CaptureContext, Document, Promise
 from lianzheng.suitability.customers import CustomerRecord
 
 __all__ = ["CustomerSink", "CustomerStore", "EvidenceHook", "SuitabilityStore"]
@@ -45,7 +46,9 @@ class SuitabilityStore(Protocol):
 
 
 class EvidenceHook(Protocol):
-    """Puts an act on record (EV-1); handed in by whoever wires the slice."""
+    """Puts an act on record (EV-1); ``evidence.service.EvidenceService`` is one."""
 
-    async def record(self, case_id: str, scene: str, documents: Sequence[bytes], *, operator_role: str) -> object:
+    async def record(
+        self, case_id: str, scene: str, operator_role: str, context: CaptureContext, documents: Sequence[Document]
+    ) -> Promise:
         """Returns once the record is durable and promised (EV-3)."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from lianzheng.clock import DAY_MS, Clock, day_of
+from lianzheng.crypto.digest import sha256_raw
 from lianzheng.encoding.model import Record
 from lianzheng.errors import NotFoundError, RefusedError
+from lianzheng.evidence.model import CaptureContext, Document
 from lianzheng.suitability import shipped
 from lianzheng.suitability.assessment import Assessment, ProviderBands, assess
 from lianzheng.suitability.customers import CustomerRecord, age_on
@@ -20,7 +22,8 @@ from lianzheng.suitability.questionnaire import Answers, Score, Template, score
 
 __all__ = ["SuitabilityService"]
 
-_CLERK = "suitability_clerk"
+_CLERK = "suitability-clerk"
+_MANAGER = "suitability-manager"
 _YEAR_MS = 365 * DAY_MS
 
 
@@ -29,6 +32,7 @@ class SuitabilityService:
 
     ``subject`` is the member's local reference of a customer, never an identity number. The sharing
     switch of a node lies above: without any ``ProviderBands`` everything here works on local data.
+    ``capture`` says where acts are captured; its time is replaced by the clock's.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class SuitabilityService:
         store: SuitabilityStore,
         evidence: EvidenceHook,
         clock: Clock,
+        capture: CaptureContext,
         *,
         product_line: str = "securities",
         template: Template | None = None,
@@ -43,6 +48,7 @@ class SuitabilityService:
         self._store = store
         self._evidence = evidence
         self._clock = clock
+        self._capture = capture
         self._product_line = product_line
         self._template = template or shipped.template()
         self._lock = asyncio.Lock()  # limits on tests and the order of a case are read, checked and written as one
@@ -129,22 +135,22 @@ class SuitabilityService:
         event: Event,
         *,
         operator: str,
-        documents: Mapping[bytes, bytes] | None = None,
+        documents: Sequence[Document] = (),
         reference: str | None = None,
     ) -> MismatchCase:
-        """The case after one event, on record. ``documents`` maps digest to bytes; the first is the step's own.
+        """The case after one event, on record together with ``documents``, the first of which the step names.
 
         Raises as ``mismatch.advance``, and ``NotFoundError`` ``case_unknown``.
         """
         async with self._lock:
             now = self._clock.now_ms()
             case = await self.mismatch(case_id)
-            digest = next(iter(documents), None) if documents else None
+            digest = sha256_raw(documents[0].data) if documents else None
             step = Step(event=event, time_ms=now, operator=operator, document=digest, reference=reference)
             case = advance(case, step)
             scene = "business-handling" if event in ("order", "visit") else "risk-confirmation"
-            extra = tuple((documents or {}).values())
-            await self._keep("mismatch", scene, case_id, case.subject, now, case, extra)
+            role = _MANAGER if event == "approve" else _CLERK
+            await self._keep("mismatch", scene, case_id, case.subject, now, case, documents, role)
             return case
 
     async def mismatch(self, case_id: str) -> MismatchCase:
@@ -169,8 +175,18 @@ class SuitabilityService:
         return any(entry["time_ms"] >= since and entry["record"]["failing"] for entry in entries)
 
     async def _keep(
-        self, kind: str, scene: str, case_id: str, subject: str, now: int, record: Record, extra: Sequence[bytes] = ()
+        self,
+        kind: str,
+        scene: str,
+        case_id: str,
+        subject: str,
+        now: int,
+        record: Record,
+        extra: Sequence[Document] = (),
+        role: str = _CLERK,
     ) -> None:
         # Evidence first: what is not on record has not happened.
-        await self._evidence.record(case_id, scene, (record.to_bytes(), *extra), operator_role=_CLERK)
+        document = Document(f"{kind}.json", "application/json", record.to_bytes())
+        context = self._capture.model_copy(update={"local_time_ms": now})
+        await self._evidence.record(case_id, scene, role, context, (document, *extra))
         await self._store.append(kind, case_id, subject, now, record.to_json())

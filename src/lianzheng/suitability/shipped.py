@@ -15,7 +15,7 @@ from lianzheng.suitability.model import Product
 from lianzheng.suitability.policy import Policy
 from lianzheng.suitability.questionnaire import Template
 
-__all__ = ["adjustments", "policies", "products", "template"]
+__all__ = ["adjustments", "policies", "product", "products", "template"]
 
 
 def _load(name: str) -> Any:
