@@ -18,7 +18,7 @@ class CustomerSink(Protocol):
     async def replace_customers(self, dataset: str, records: Sequence[CustomerRecord], digest: bytes) -> None:
         """The data set holds exactly ``records`` afterwards, in one transaction; on an error it is unchanged.
 
-        ``digest`` is the SHA-256 of the source.
+        ``digest`` is the SHA-256 of the source. Raises ``ConflictError`` ``customer_duplicate``.
         """
 
 

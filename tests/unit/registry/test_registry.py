@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import orjson
 import pytest
@@ -163,3 +164,10 @@ def test_combine(code: str, bands: list[int], expected: int) -> None:
 def test_combined_assets_never_overstate(amounts: list[int]) -> None:
     combined = registry.combine("I01", [registry.band_of("I01", amount) for amount in amounts])
     assert combined <= registry.band_of("I01", sum(amounts))
+
+
+def test_the_specification_names_this_version() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "spec" / "registry.md").read_text()
+    assert registry.digest().hex() in text  # who changes a table changes docs/spec/registry.md with it
+    for code in (*registry.PURPOSES, *registry.BUNDLES, *registry.FORMS, *registry.FUNCTIONS, *registry.SCENES):
+        assert f"`{code}`" in text

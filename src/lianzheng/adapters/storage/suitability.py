@@ -7,11 +7,12 @@ from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Select, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from lianzheng.adapters.storage.database import Database
 from lianzheng.adapters.storage.tables.suitability import customers, records, sources
 from lianzheng.encoding.canonical import JsonObject, decode_object, encode
-from lianzheng.errors import NotFoundError
+from lianzheng.errors import ConflictError, NotFoundError
 from lianzheng.suitability.customers import CustomerRecord
 
 __all__ = ["SqlCustomerStore", "SqlSuitabilityStore"]
@@ -27,13 +28,16 @@ class SqlCustomerStore:
         self._database = database
 
     async def replace_customers(self, dataset: str, records: Sequence[CustomerRecord], digest: bytes) -> None:
-        async with self._database.begin() as connection:
-            await connection.execute(delete(customers).where(customers.c.dataset == dataset))
-            await connection.execute(delete(sources).where(sources.c.dataset == dataset))
-            await connection.execute(insert(sources).values(dataset=dataset, digest=digest, count=len(records)))
-            for start in range(0, len(records), _BATCH_ROWS):
-                rows = [_row(dataset, record) for record in records[start : start + _BATCH_ROWS]]
-                await connection.execute(insert(customers), rows)
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(delete(customers).where(customers.c.dataset == dataset))
+                await connection.execute(delete(sources).where(sources.c.dataset == dataset))
+                await connection.execute(insert(sources).values(dataset=dataset, digest=digest, count=len(records)))
+                for start in range(0, len(records), _BATCH_ROWS):
+                    rows = [_row(dataset, record) for record in records[start : start + _BATCH_ROWS]]
+                    await connection.execute(insert(customers), rows)
+        except IntegrityError as error:
+            raise ConflictError("customer_duplicate", "A source names one person twice; nothing was loaded.") from error
 
     async def customer(self, dataset: str, idnorm: bytes) -> CustomerRecord:
         query = select(customers).where(customers.c.dataset == dataset, customers.c.idnorm == idnorm)
