@@ -40,7 +40,7 @@ ORDER = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 
 _SCALAR_SIZE = 32
 _DST_SIZE_MAX = 255  # RFC 9380 §5.3.3: longer tags are hashed first; ours never are
-_MSM_ARKWORKS_MIN = 16  # below this, crossing over to arkworks costs more than its MSM saves (measured)
+_MSM_ARKWORKS_MIN = 16  # measured: arkworks wins from 10 points seen before, from 30 new ones (they must cross over)
 _G1_GENERATOR = bytes.fromhex(
     "97f1d3a73197d7942695638c4fa9ac0fc3688c4f9774b905a14e3a3f171bac586c55e83ff97a1aeffb3af00adb22c6bb"
 )
