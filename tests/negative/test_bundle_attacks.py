@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from bundle_kit import as_json, changed, valid
+from evidence_kit import CONTEXT, MEMBER, OTHER, LocalLedger
 
 from lianzheng.clock import ManualClock
 from lianzheng.crypto import ed25519
@@ -33,8 +35,6 @@ from lianzheng.ledger.apphash import app_hash
 from lianzheng.ledger.block import Head, SignedHead, head_signing_bytes
 from lianzheng.ledger.merkle import root_of
 from lianzheng.verify import verify_bundle
-from tests.negative.bundle_fixtures import as_json, changed, valid
-from tests.unit.evidence.local_ledger import CONTEXT, MEMBER, OTHER, LocalLedger
 
 SALT = b"\x05" * 32
 

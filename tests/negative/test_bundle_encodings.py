@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from bundle_kit import as_json, changed, valid
 
 from lianzheng.errors import VerificationError
 from lianzheng.verify import verify_bundle
-from tests.negative.bundle_fixtures import as_json, changed, valid
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from bundle_kit import JsonPath, as_json, changed, valid, walk
 
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import encode
 from lianzheng.errors import FormatError, VerificationError
 from lianzheng.verify import verify_bundle
-from tests.negative.bundle_fixtures import JsonPath, as_json, changed, valid, walk
 
 
 def _other_scalars(value: Any) -> Iterator[Any]:

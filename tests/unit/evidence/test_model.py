@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from evidence_kit import CONTEXT, MEMBER, OTHER
 from pydantic import ValidationError
 
 from lianzheng.crypto import ed25519
@@ -22,7 +23,6 @@ from lianzheng.evidence.model import (
     leaves_of,
     promise_bytes,
 )
-from tests.unit.evidence.local_ledger import CONTEXT, MEMBER, OTHER
 
 
 def _frame(*parts: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from evidence_kit import MEMBER, OTHER, LocalLedger
 from pydantic import ValidationError
 
 from lianzheng.clock import ManualClock
@@ -10,7 +11,6 @@ from lianzheng.encoding.canonical import encode
 from lianzheng.evidence.model import AnchorPayload, anchor_digest
 from lianzheng.evidence.rules import last_anchor
 from lianzheng.limits import ANCHOR_LEAVES_MAX
-from tests.unit.evidence.local_ledger import MEMBER, OTHER, LocalLedger
 
 
 def _payload(previous: bytes | None, root: int = 1, count: int = 1) -> AnchorPayload:

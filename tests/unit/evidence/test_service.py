@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from evidence_kit import CONTEXT, NODE_SEED, LocalLedger, Site, documents
 
 from lianzheng.clock import ManualClock
 from lianzheng.crypto import ed25519
@@ -13,7 +14,6 @@ from lianzheng.errors import ConflictError, FormatError, NotFoundError, Unavaila
 from lianzheng.evidence.model import Bundle
 from lianzheng.limits import ANCHOR_LEAVES_MAX, BUNDLE_BYTES_MAX, PROMISE_MS
 from lianzheng.verify import verify_bundle
-from tests.unit.evidence.local_ledger import CONTEXT, NODE_SEED, LocalLedger, Site, documents
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from evidence_kit import NETWORK, LocalLedger, Site
+
 from lianzheng.clock import ManualClock
 from lianzheng.encoding.canonical import decode_object, encode
 from lianzheng.limits import BUNDLE_BYTES_MAX
-from tests.unit.evidence.local_ledger import NETWORK, LocalLedger, Site
 
 JsonPath = tuple[str | int, ...]
 

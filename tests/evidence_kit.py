@@ -1,6 +1,6 @@
 """A ledger of one signer from the ledger's own parts and the slice's real rule; no sockets, no disk.
 
-``EmbeddedSequencer`` is used in ``tests/integration``; here a test must be able to stop between any two steps.
+The real engine is used in ``tests/unit/verify``; here a test must be able to stop between any two steps.
 """
 
 from __future__ import annotations
