@@ -24,6 +24,7 @@ from lianzheng.limits import GRANTS_MAX, GRANTS_MIN, QUERY_VIEWS_MAX, TOKEN_BYTE
 
 __all__ = [
     "TOKEN_VERSION",
+    "Code",
     "ConsentGrant",
     "ConsentPause",
     "ConsentRecord",
