@@ -91,6 +91,7 @@ class LocalLedger:
         self.changes: list[SignedHead] = []
         self.down = False
         self.lose_answer = False
+        self.in_flight = False
         self.head = self._seal(bytes(32), genesis_digest(self.genesis), 0, START_MS)
 
     def block(self, payload: AnchorPayload | None = None, sender: str = MEMBER) -> Receipt:
@@ -141,6 +142,8 @@ class LocalLedger:
         """``AnchorSender``."""
         if self.down:
             raise UnavailableError("ledger_unavailable", "The ledger does not answer.")
+        if self.in_flight:  # a copy sent before a crash is ordered just before this one
+            self.block(AnchorPayload.from_json(payload.to_json()))
         receipt = self.block(AnchorPayload.from_json(payload.to_json()))
         if self.lose_answer:
             self.lose_answer = False

@@ -209,7 +209,8 @@ async def test_ev4_a_head_signed_by_somebody_else(ledger: LocalLedger) -> None:
 
 
 async def test_ev4_the_chain_of_signers_holds_changes_only(ledger: LocalLedger) -> None:
-    idle = ledger.block() and ledger.head
+    ledger.block()
+    idle = ledger.head
     records = [_record("a")]
     bundle, trust = await _bundle(ledger, records, _payload(records, records, None))
     padded = bundle.ledger.to_json() | {"head_chain": [idle.to_json()]}

@@ -115,7 +115,7 @@ class EvidenceService:
         return anchored
 
     async def run(self) -> None:
-        """Anchor for ever, at most ``ANCHOR_INTERVAL_MS`` after a record; retries while the ledger is away or refuses."""
+        """Anchor for ever, ``ANCHOR_INTERVAL_MS`` after a record; tries again while the ledger is away or refuses."""
         while True:
             self._received.clear()
             try:

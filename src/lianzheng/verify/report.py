@@ -54,7 +54,7 @@ class Report:
         verdict = (
             "VALID: every record stands on the ledger that the trust file pins."
             if self.anchored
-            else "CONSISTENT BUT UNANCHORED: the bundle agrees with itself; no trust file says that this ledger is real."
+            else "CONSISTENT BUT UNANCHORED: the bundle agrees with itself; no trust file vouches for its ledger."
         )
         head = (
             verdict,

@@ -10,7 +10,7 @@ from evidence_kit import CONTEXT, NODE_SEED, LocalLedger, Site, documents
 
 from lianzheng.clock import ManualClock
 from lianzheng.crypto import ed25519
-from lianzheng.errors import ConflictError, FormatError, NotFoundError, UnavailableError
+from lianzheng.errors import ConflictError, FormatError, NotFoundError, RefusedError, UnavailableError
 from lianzheng.evidence.model import Bundle
 from lianzheng.limits import ANCHOR_LEAVES_MAX, BUNDLE_BYTES_MAX, PROMISE_MS
 from lianzheng.verify import verify_bundle
@@ -89,6 +89,30 @@ async def test_ev3_a_batch_that_never_arrived_is_sent_after_a_restart(tmp_path: 
         await restarted.record()
         assert await restarted.service.flush() == 2
         assert ledger.log.size == 2
+
+
+async def test_ev3_a_copy_still_in_flight_takes_the_place_of_the_second(tmp_path: Path, ledger: LocalLedger) -> None:
+    async with Site(tmp_path, ledger) as site:
+        await site.record()
+        ledger.in_flight = True
+        assert await site.service.flush() == 1
+        assert ledger.log.size == 1
+        verify_bundle(await site.service.bundle("case-1"), site.service.trust_file())
+
+
+async def test_another_refusal_is_passed_on_and_the_batch_stays(
+    tmp_path: Path, ledger: LocalLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(kind: str, payload: object) -> None:
+        raise RefusedError("permission_denied", "Refused.")
+
+    async with Site(tmp_path, ledger) as site:
+        await site.record()
+        with monkeypatch.context() as patched:
+            patched.setattr(ledger, "send", refuse)
+            with pytest.raises(RefusedError, match="permission_denied"):
+                await site.service.flush()
+        assert await site.service.flush() == 1
 
 
 async def test_a_restored_database_anchors_again_under_the_present_anchor(tmp_path: Path, ledger: LocalLedger) -> None:
