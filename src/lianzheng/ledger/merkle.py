@@ -64,15 +64,15 @@ class MerkleTree:
         return tuple(reversed(path))
 
     def consistency_path(self, old_size: int, new_size: int | None = None) -> tuple[bytes, ...]:
-        """PROOF(old_size, D[new_size]) of RFC 9162 §2.1.4.1; empty where it is trivial.
+        """PROOF(old_size, D[new_size]) of RFC 9162 §2.1.4.1; empty where the sizes are equal.
 
-        Raises ``NotFoundError`` ``log_entry_unknown`` where ``old_size`` is over ``new_size``.
+        Raises ``NotFoundError`` ``log_entry_unknown`` where ``old_size`` is over ``new_size``, or 0 below it.
         """
         new_size = self._check_size(new_size)
-        if not 0 <= old_size <= new_size:
-            raise NotFoundError("log_entry_unknown", "The tree never had this size.")
-        if old_size in (0, new_size):
+        if old_size == new_size:
             return ()
+        if not 0 < old_size < new_size:
+            raise NotFoundError("log_entry_unknown", "The tree never had this size, or it was empty.")
         path: list[bytes] = []
         start, end, whole = 0, new_size, True
         while old_size != end:

@@ -54,16 +54,18 @@ def verify_consistency(
 ) -> None:
     """Return only if the old tree is a prefix of the new one (RFC 9162 §2.1.4.2).
 
+    An empty old tree under a larger one is refused: everything follows it, so nothing would be proven.
     Raises ``VerificationError`` ``consistency_invalid``.
     """
     digest = digest_of(hash_name)
     if not 0 <= old_size <= new_size or any(len(node) != _HASH_BYTES for node in path):
         raise _consistency_invalid()
-    if old_size == new_size or old_size == 0:
-        same = old_size == new_size and old_root != new_root
-        if path or same or (old_size == 0 and old_root != digest(b"")):
+    if old_size == new_size:
+        if path or old_root != new_root or (old_size == 0 and old_root != digest(b"")):
             raise _consistency_invalid()
         return
+    if old_size == 0:
+        raise _consistency_invalid()
     nodes = list(path)
     if old_size & (old_size - 1) == 0:
         nodes.insert(0, old_root)

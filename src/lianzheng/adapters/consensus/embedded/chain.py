@@ -27,6 +27,8 @@ from lianzheng.limits import BLOCK_BYTES_MAX
 __all__ = ["Chain"]
 
 _EVENTS_BYTES_MAX = 4 * BLOCK_BYTES_MAX
+_RECENT_BLOCKS = 256
+"""Results kept in memory for receipts: more blocks than any submitter waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Chain:
         self.head_hash = self.genesis_digest
         self.next_signer = genesis.sequencer.key
         self.fault: LianzhengError | None = None
+        self._recent: dict[int, tuple[int, Sequence[TxResult]]] = {}
         self._signer_changes: list[JsonObject] = []
         self._committed = self._parts()
         self._advanced = asyncio.Event()
@@ -139,6 +142,8 @@ class Chain:
             await asyncio.shield(self.store.append(row))
         except (sqlite3.Error, OSError) as error:
             raise ledger_storage_failed() from error
+        self._recent[head.height] = (head.time_ms, results)
+        self._recent.pop(head.height - _RECENT_BLOCKS, None)
         self._advance(block)
 
     def receipt_of(self, tx_id: bytes) -> Receipt | None:
@@ -146,9 +151,24 @@ class Chain:
         place = self.store.find(tx_id)
         if place is None or place[0] > self.height:
             return None
-        block = Block.parse(self.store.blocks(place[0], 1, BLOCK_BYTES_MAX)[0])
-        result = block.results[place[1]]
-        return Receipt(tx_id, *place, block.head.head.time_ms, TxResult(result.code, result.data))
+        height, index = place
+        if height in self._recent:
+            return self.recent_receipt(tx_id, height, index)
+        block = Block.parse(self.store.blocks(height, 1, BLOCK_BYTES_MAX)[0])
+        result = block.results[index]
+        return Receipt(tx_id, height, index, block.head.head.time_ms, TxResult(result.code, result.data))
+
+    def recent_receipt(self, tx_id: bytes, height: int, index: int) -> Receipt:
+        """The receipt at a place of one of the last blocks, by this node's own results.
+
+        Raises ``VerificationError`` ``receipt_mismatch`` where another transaction stands there.
+        """
+        time_ms, results = self._recent.get(height, (0, ()))
+        origin = results[index].origin if index < len(results) else None
+        if origin is None or origin.tx_id != tx_id:
+            raise VerificationError("receipt_mismatch", "A receipt names a place that holds another transaction.")
+        result = results[index]
+        return Receipt(tx_id, height, index, time_ms, TxResult(result.code, result.data))
 
     def head_at(self, height: int) -> SignedHead | None:
         """This node's signed head of a height it has applied, or None."""

@@ -23,7 +23,7 @@ from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import Application, EngineStatus, LogProof, Receipt
 from lianzheng.ledger.receipt import decode_receipt
 from lianzheng.ledger.statement import HeadStatement, Statement, make_statement, verify_statement
-from lianzheng.ledger.transaction import Transaction
+from lianzheng.ledger.transaction import Transaction, transaction_id
 from lianzheng.limits import FOLLOW_POLL_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
 
 __all__ = ["EmbeddedFollower"]
@@ -91,7 +91,8 @@ class EmbeddedFollower:
     async def submit(self, tx: Transaction) -> Receipt:
         """Have the sequencer order ``tx``; return once this node has replayed its block.
 
-        Raises ``UnavailableError`` ``ledger_unavailable``, ``ledger_stopped``, or the reason of a stop.
+        Raises ``UnavailableError`` ``ledger_unavailable``, ``ledger_stopped``, or the reason of a stop;
+        ``VerificationError`` ``receipt_mismatch`` where the sequencer's receipt names another transaction's place.
         """
         self._check_running()
         receipt = decode_receipt(await self._link.submit(tx.to_bytes()))
@@ -105,7 +106,8 @@ class EmbeddedFollower:
         if not reached:
             raise stop_error(self._chain.fault)
         # What this node has replayed counts, not what the sequencer said of it.
-        return self._chain.receipt_of(receipt.tx_id) or receipt
+        tx_id = transaction_id(tx.body)
+        return self._chain.receipt_of(tx_id) or self._chain.recent_receipt(tx_id, receipt.height, receipt.index)
 
     @property
     def state(self) -> StateView:
