@@ -95,7 +95,7 @@ Withdrawing is as easy as giving: one step in the wallet, after which no institu
 
 7. Separate confirmations
 (1) The query at the institutions named; (2) processing of sensitive personal information; (3) automated processing; (4) how to withdraw and its effect.
-""",  # noqa: E501
+""",
 )
 TEMPLATES: dict[str, ConsentTemplate] = {template.id: template for template in (_ZH, _EN)}
 
