@@ -163,3 +163,9 @@ RECEIPT_WAIT_MS = 30 * 1000
 
 TRANSACTION_LIFE_MS = 3600 * 1000
 """A sender's transactions live for an hour: far below LED-3's 23 h, and long enough for any queue."""
+
+WALLET_BYTES_MAX = 8 * 1024 * 1024
+"""A wallet with some hundred consents and its access log."""
+
+SOURCE_BYTES_MAX = 256 * 1024 * 1024
+"""One source file sent to the internal API: a million customers are about 120 MB."""
