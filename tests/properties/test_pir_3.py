@@ -1,0 +1,41 @@
+"""PIR-3: the plain reference and the downloaded table give equal answers for every key."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lianzheng.compute.protocols.hidden_query.entries import EntryContext
+from lianzheng.compute.protocols.hidden_query.reference import PlainReference
+from lianzheng.compute.protocols.hidden_query.table import build_table, lookup
+from lianzheng.crypto.hazmat.bls12381 import G1
+from lianzheng.registry import BUNDLES, FORMS, INDICATORS, check_view, view_value
+from tests.compute_kit import BETA, CHAIN
+
+ELEMENTS = [G1.generator() * n for n in range(2, 202)]
+
+
+def is_view(bundle: str, form: str) -> bool:
+    indicator = FORMS[form].indicator
+    return indicator is None or indicator in BUNDLES[bundle].indicators
+
+
+VIEWS = [(bundle, form) for bundle in BUNDLES for form in FORMS if is_view(bundle, form)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_pir_3_plain_and_table_agree(data: st.DataObject) -> None:
+    bundle, form = data.draw(st.sampled_from(VIEWS))
+    indicators, _ = check_view(bundle, form)
+    people = data.draw(st.lists(st.integers(0, 149), unique=True, max_size=150))
+    values: dict[bytes, bytes] = {}
+    for index in people:
+        bands = {code: data.draw(st.integers(0, len(INDICATORS[code].lowers) - 1)) for code in indicators}
+        value = view_value(bundle, form, bands)
+        if value is not None:
+            values[ELEMENTS[index].to_bytes()] = value
+    context = EntryContext(CHAIN, BETA, f"set/{bundle}/{form}", 1, data.draw(st.binary(min_size=32, max_size=32)))
+    reference, table = PlainReference(values), build_table(values.items(), context)
+    for element in ELEMENTS:
+        assert lookup(element, table, context) == reference.lookup(element.to_bytes())
