@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.faults import (
+    ledger_forked,
     ledger_rolled_back,
     ledger_storage_failed,
     state_diverged,
@@ -79,23 +80,37 @@ class Chain:
         parts = self._committed
         return app_hash(self.application.schema, parts.log_root, parts.log_size, parts.state_root)
 
-    async def open(self) -> None:
-        """Rebuild the state from the blocks on disk, checking each.
+    async def open(self, *, behind_ok: bool) -> None:
+        """Rebuild the state from the blocks on disk, checking each; a follower may lie behind what it has served.
 
-        Raises ``ConfigError`` ``genesis_mismatch``, ``UnavailableError`` ``state_diverged``; ``FormatError`` or
+        Raises ``ConfigError`` ``genesis_mismatch``, ``ledger_in_use``, ``UnavailableError`` ``state_diverged``, ``ledger_forked``, ``ledger_rolled_back``; ``FormatError`` or
         ``VerificationError`` ``block_invalid``, ``head_signature_invalid`` where a stored block is damaged.
         """
-        await self.store.open(self.genesis_digest)
-        for data in self.store.all_blocks():
-            block = Block.parse(data)
-            self.check_extends(block)
-            self.execute(block)
-            self._advance(block)
+        try:
+            await self.store.open(self.genesis_digest)
+            for data in self.store.all_blocks():
+                block = Block.parse(data)
+                self.check_extends(block)
+                self.check_remembered(block)
+                self.execute(block)
+                self._advance(block)
+            if not behind_ok:
+                self.check_served()
+        except LianzhengError:
+            await self.close()
+            raise
 
     def check_served(self) -> None:
         """Raise ``UnavailableError`` ``ledger_rolled_back`` below the height that this node has served (GATE-4)."""
         if self.height < self.served:
             raise ledger_rolled_back(self.served)
+
+    def check_remembered(self, block: Block) -> None:
+        """Raise ``UnavailableError`` ``ledger_forked`` where this node has served another head of this height."""
+        height = block.head.head.height
+        served = self.store.served
+        if served is not None and served[0] == height and served[1] != head_hash(block.head.head):
+            raise ledger_forked(height)
 
     def check_extends(self, block: Block) -> None:
         """Return only if ``block`` is signed, well formed and follows the head.

@@ -62,6 +62,7 @@ class EmbeddedFollower:
         self._fresh = Freshness(clock)
         self._fork = ForkProof(database.with_name(database.name + ".fork.json"))
         self._nudge = asyncio.Event()
+        self._syncing = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._running = False
         self._trouble: str | None = None
@@ -72,7 +73,7 @@ class EmbeddedFollower:
         Raises as ``Chain.open``, and ``UnavailableError`` ``ledger_forked`` where proof of a fork lies on disk.
         """
         self._fork.check()
-        await self._chain.open()
+        await self._chain.open(behind_ok=True)
         self._running = True
         self._tasks = [
             asyncio.create_task(self._follow(), name="ledger-follower"),
@@ -160,13 +161,14 @@ class EmbeddedFollower:
         ``FormatError`` or ``VerificationError`` for blocks that prove nothing.
         """
         applied = 0
-        while self._running:
-            blocks = await self._link.blocks(self._chain.height + 1, _BATCH_BLOCKS)
-            if not blocks:
-                return applied
-            for data in blocks:
-                await self._apply(data)
-                applied += 1
+        async with self._syncing:  # two runs at once would execute one block twice
+            while self._running:
+                blocks = await self._link.blocks(self._chain.height + 1, _BATCH_BLOCKS)
+                if not blocks:
+                    break
+                for data in blocks:
+                    await self._apply(data)
+                    applied += 1
         return applied
 
     async def refresh(self) -> None:
@@ -189,6 +191,7 @@ class EmbeddedFollower:
         if head.height == chain.height + 1 and head.previous != chain.head_hash:
             await self._accuse(block)
         chain.check_extends(block)
+        chain.check_remembered(block)
         shown = self._fresh.conflicts(head.height, head_hash(head))
         if shown is not None:
             self._fork.keep(shown, block.head)

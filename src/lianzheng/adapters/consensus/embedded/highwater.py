@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -18,11 +19,21 @@ class HighWater:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
+        self._highest = 0
 
     def open(self) -> tuple[int, bytes] | None:
-        """What stands in the file, or None in a new one. Raises ``ConfigError`` ``height_file_invalid``."""
+        """What stands in the file, or None in a new one; holds the file against a second engine.
+
+        Raises ``ConfigError`` ``height_file_invalid``, ``ledger_in_use``.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                "ledger_in_use", f"{self._path} is held by another process.", next_step="Stop the other node first."
+            ) from error
         data = os.pread(self._file, _LINE + 1, 0)
         if not data:
             return None
@@ -30,7 +41,8 @@ class HighWater:
         try:
             if len(data) != _LINE:
                 raise ValueError("length")
-            return int(height), bytes.fromhex(digest.decode("ascii"))
+            self._highest = int(height)
+            return self._highest, bytes.fromhex(digest.decode("ascii"))
         except ValueError as error:
             raise ConfigError(
                 "height_file_invalid",
@@ -39,9 +51,12 @@ class HighWater:
             ) from error
 
     def write(self, height: int, head_hash: bytes) -> None:
-        """Durably note that ``height`` is applied. Raises ``OSError``."""
+        """Durably note that ``height`` is applied; a lower one than the highest is passed over. Raises ``OSError``."""
         if self._file is None:
             raise ConfigError("height_file_invalid", "The height file is not open.")
+        if height <= self._highest:
+            return
+        self._highest = height
         os.pwrite(self._file, f"{height:020d} {head_hash.hex()}\n".encode("ascii"), 0)
         os.fdatasync(self._file)
 

@@ -73,9 +73,8 @@ class EmbeddedSequencer:
         self._running = False
 
     async def start(self) -> None:
-        """Rebuild the state from the blocks, then order. Raises as ``Chain.open``, and ``ledger_rolled_back``."""
-        await self._chain.open()
-        self._chain.check_served()
+        """Rebuild the state from the blocks, then order. Raises as ``Chain.open``."""
+        await self._chain.open(behind_ok=False)
         self._running = True
         self._task = asyncio.create_task(self._run(), name="ledger-sequencer")
 

@@ -50,7 +50,8 @@ class BlockStore:
         self.served: tuple[int, bytes] | None = None
 
     async def open(self, genesis: bytes) -> None:
-        """Create or open. Raises ``ConfigError`` ``genesis_mismatch`` for another network's database."""
+        """Create or open. Raises ``ConfigError`` ``genesis_mismatch`` for another network's database; ``ledger_in_use``."""
+        self.served = self._water.open()
         await self._in_writer(self._open_writer)
         self._read_connection = self._connect()
         row = self._reader.execute("SELECT digest FROM genesis").fetchone()
@@ -62,7 +63,6 @@ class BlockStore:
                 f"{self._database} belongs to a network with another genesis.",
                 next_step="Point the node at the data folder of this network.",
             )
-        self.served = self._water.open()
 
     async def append(self, row: BlockRow) -> None:
         """Make a block durable, then note its height outside the database. Raises ``sqlite3.Error``, ``OSError``."""
