@@ -169,3 +169,6 @@ WALLET_BYTES_MAX = 8 * 1024 * 1024
 
 SOURCE_BYTES_MAX = 256 * 1024 * 1024
 """One source file sent to the internal API: a million customers are about 120 MB."""
+
+TABLE_BYTES_MAX = 512 * 1024 * 1024
+"""The largest answer of a peer: the table of 20 million entries with its boundaries."""

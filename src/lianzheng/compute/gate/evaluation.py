@@ -7,7 +7,7 @@ then what ``zk.dleq`` absorbs itself (bases and points).
 from __future__ import annotations
 
 from lianzheng.compute.gate.model import Evaluation, GateAnswer, GateRequest, ViewEpoch, request_hash
-from lianzheng.crypto.hazmat.bls12381 import ORDER, G1
+from lianzheng.crypto.hazmat.bls12381 import G1, ORDER
 from lianzheng.errors import VerificationError
 from lianzheng.zk import dleq
 from lianzheng.zk.transcript import Transcript

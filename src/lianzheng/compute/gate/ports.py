@@ -30,7 +30,7 @@ class ViewKeys(Protocol):
 class RevokedSet(Protocol):
     """Consents whose signed revocation this node has verified, in a block or not (AUTH-4)."""
 
-    def holds(self, cid: bytes) -> bool:
+    async def is_refused(self, cid: bytes) -> bool:
         """Whether the consent must be refused from now on."""
 
 

@@ -105,7 +105,7 @@ class GateService:
         await self._uses.check_quota(claim)
         self._gate_3(state, token, request, now)
         check_scope(state, token.terms, contract, request)
-        self._gate_4(state, token, request, now)
+        await self._gate_4(state, token, request, now)
         blinded = self._gates_5_to_7(state, token, request, now)
         await self._uses.check_uses(claim)
         stored = await self._uses.stored_answer(digest, claim.request)
@@ -116,7 +116,7 @@ class GateService:
         answer = self._signed(request, digest, evaluations, salt, now)
         # GATE-8: counted durably and whole before the answer leaves; a twin that was quicker gets its own bytes back.
         # A withdrawal that arrived while we worked wins.
-        self._gate_4(self._engine.state, token, request, self._now())
+        await self._gate_4(self._engine.state, token, request, self._now())
         return await self._uses.count(claim, answer)
 
     def _now(self) -> Moment:
@@ -137,11 +137,11 @@ class GateService:
             token.terms, now_ms=now.clock_ms, block_ms=now.block_ms, genesis_time_ms=self._genesis_ms
         )
 
-    def _gate_4(self, state: StateView, token: Token, request: GateRequest, now: Moment) -> None:
+    async def _gate_4(self, state: StateView, token: Token, request: GateRequest, now: Moment) -> None:
         cid = consent_id(token)
         if cid != request.cid:
             raise RefusedError("consent_mismatch", "The request names another consent than its token.")
-        if self._revoked.holds(cid):
+        if await self._revoked.is_refused(cid):
             raise RefusedError("consent_revoked", "The investor has withdrawn this consent.")
         check_record(token, state, block_ms=now.block_ms)
         self._engine.assert_fresh()

@@ -1,0 +1,1 @@
+"""The member's own side: the operator's API, the wallets' inbox, DID resolution."""

@@ -1,0 +1,36 @@
+"""The operator's acts as a member: agreement, credential key of the period."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends
+
+from lianzheng.api.internal.auth import require_operator
+from lianzheng.api.services import NodeServices
+from lianzheng.governance.model import AgreementSign
+from lianzheng.identity.model import issuer_state_key
+from lianzheng.ledger.receipt import encode_receipt
+
+__all__ = ["create_router"]
+
+
+def create_router(services: NodeServices) -> APIRouter:
+    """Routes that need the operator's token."""
+    router = APIRouter(prefix="/api/v1", tags=["governance"], dependencies=[Depends(require_operator(services))])
+
+    @router.post("/agreement/signature")
+    async def sign_agreement() -> dict[str, Any]:
+        """Sign the alliance agreement whose digest stands in genesis."""
+        payload = AgreementSign(agreement=services.genesis.agreement)
+        return encode_receipt(await services.sender.send("agreement.sign", payload))
+
+    @router.post("/issuer/keys")
+    async def publish_key() -> dict[str, Any]:
+        """Publish this member's credential key of the present period with its proof of possession (ID-7, EQ-1)."""
+        period = services.issuer.period()
+        if services.engine.state.get(issuer_state_key(services.did, period)) is None:
+            await services.sender.send("issuer.publish", services.issuer.issuer_key_payload(period))
+        return {"issuer": services.did, "period": period}
+
+    return router

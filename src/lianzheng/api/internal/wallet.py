@@ -1,0 +1,57 @@
+"""The wallets' inbox: enrolment, consents, withdrawal. Each message proves itself; no log-in (AUTH-4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict
+
+from lianzheng.api.peer.app import read_body
+from lianzheng.api.services import NodeServices
+from lianzheng.consent.submission import ConsentSubmission
+from lianzheng.encoding.binary import b64u_encode
+from lianzheng.identity.enrolment import EnrolmentRequest
+from lianzheng.ids import Did
+from lianzheng.limits import MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
+
+__all__ = ["create_router"]
+
+
+class ChallengeBody(BaseModel):
+    """The wallet that wants to enrol."""
+
+    model_config = ConfigDict(extra="forbid")
+    did: Did
+
+
+def create_router(services: NodeServices) -> APIRouter:
+    """Routes under ``/api/v1/wallet``."""
+    router = APIRouter(prefix="/api/v1/wallet", tags=["wallet"])
+
+    @router.post("/enrolment-challenges")
+    async def challenge(body: ChallengeBody) -> dict[str, Any]:
+        """A nonce for one DID, good for ten minutes (ID-7)."""
+        return (await services.issuer.challenge(body.did)).to_json()
+
+    @router.post("/enrolments")
+    async def enrol(request: Request) -> dict[str, Any]:
+        """The document is checked against this member's customers and the class of (G, U, V) signed (ID-7)."""
+        raw = await read_body(request, MESSAGE_BYTES_MAX)
+        return (await services.issuer.enrol(EnrolmentRequest.from_bytes(raw))).to_json()
+
+    @router.post("/consents")
+    async def consent(request: Request) -> dict[str, Any]:
+        """A named consent with one token per provider; its grants go on the ledger with the next batch (AUTH-2..4)."""
+        raw = await read_body(request, MESSAGE_BYTES_MAX)
+        received = await services.consents.receive(ConsentSubmission.from_bytes(raw))
+        await services.record_consent(received.consent_id, raw)
+        return {"consent_id": received.consent_id, "cids": [b64u_encode(cid) for cid in received.cids]}
+
+    @router.post("/revocations")
+    async def revoke(request: Request) -> dict[str, Any]:
+        """A withdrawal signed by the consent's own key: refused here at once, passed to all members, then posted."""
+        receipt = await services.revocations.accept(await read_body(request, TRANSACTION_BYTES_MAX))
+        return {"height": None if receipt is None else receipt.height}
+
+    return router

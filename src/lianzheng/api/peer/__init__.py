@@ -1,0 +1,1 @@
+"""The peer API (``/peer/v1``): canonical bytes between members, known by their certificates."""

@@ -1,0 +1,94 @@
+"""Routes between members. The transport has refused unknown certificates before any of them is reached (F67)."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+
+from lianzheng.api.problem import install_problem_handlers
+from lianzheng.api.services import NodeServices
+from lianzheng.compute.gate.requester import GATE_PATH
+from lianzheng.encoding.binary import b64u_decode, b64u_encode
+from lianzheng.encoding.canonical import encode
+from lianzheng.errors import FormatError, RefusedError
+from lianzheng.ledger.receipt import encode_receipt
+from lianzheng.limits import MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
+
+__all__ = ["PEER_SCOPE_KEY", "create_peer_app", "read_body"]
+
+PEER_SCOPE_KEY = "lianzheng.peer"
+"""Where the transport leaves the DID of the member whose certificate the connection carries."""
+_BLOCKS_MAX = 100
+_JSON = "application/json"
+
+
+def create_peer_app(services: NodeServices) -> FastAPI:
+    """The application that the mutual-TLS listener serves."""
+    app = FastAPI(title="Lianzheng peer API", version="1", docs_url=None, redoc_url=None)
+    install_problem_handlers(app)
+
+    @app.post(GATE_PATH)
+    async def evaluate(request: Request) -> Response:
+        """One gated evaluation; body and answer are canonical ``GateCall`` and ``GateAnswer``."""
+        raw = await read_body(request, MESSAGE_BYTES_MAX)
+        return Response(await services.gate.answer(_peer(request), raw), media_type=_JSON)
+
+    @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/table")
+    async def table(dataset: str, bundle: str, form: str, epoch: int) -> Response:
+        """The ciphertext table of a published epoch: the same bytes for every member."""
+        data = await services.views.table(f"{dataset}/{bundle}/{form}", epoch)
+        return Response(data, media_type="application/octet-stream")
+
+    @app.post("/peer/v1/ledger/transactions")
+    async def submit(request: Request) -> Response:
+        """Order a transaction; answers once its block is durable."""
+        _require_sequencer(services)
+        receipt = await services.ledger_peer.submit_bytes(await read_body(request, TRANSACTION_BYTES_MAX))
+        return Response(encode(encode_receipt(receipt)), media_type=_JSON)
+
+    @app.get("/peer/v1/ledger/blocks")
+    async def blocks(request: Request) -> Response:
+        """Signed blocks from height ``from`` on, at most ``limit``."""
+        _require_sequencer(services)
+        first, limit = _number(request, "from", 1), min(_number(request, "limit", _BLOCKS_MAX), _BLOCKS_MAX)
+        found = await services.ledger_peer.blocks(first, limit)
+        return Response(encode({"blocks": [b64u_encode(block) for block in found]}), media_type=_JSON)
+
+    @app.get("/peer/v1/ledger/head-statements/{nonce}")
+    async def head_statement(nonce: str) -> Response:
+        """This member's signed answer to a 32-byte nonce (GATE-4)."""
+        statement = await services.ledger_peer.head_statement(b64u_decode(nonce, 32))
+        return Response(statement.to_bytes(), media_type=_JSON)
+
+    @app.post("/peer/v1/consents/revocations")
+    async def revocation(request: Request) -> Response:
+        """A revocation signed by its consent key, passed on by another member (AUTH-4)."""
+        await services.revocations.accept(await read_body(request, TRANSACTION_BYTES_MAX))
+        return Response(b"{}", media_type=_JSON)
+
+    return app
+
+
+async def read_body(request: Request, size_max: int) -> bytes:
+    """The body, never more than ``size_max`` bytes of it in memory. Raises ``FormatError`` ``too_large``."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > size_max:
+            raise FormatError("too_large", f"A message has more than {size_max} bytes.")
+    return bytes(data)
+
+
+def _peer(request: Request) -> str:
+    return str(request.scope["state"][PEER_SCOPE_KEY])
+
+
+def _require_sequencer(services: NodeServices) -> None:
+    if not services.sequences:
+        raise RefusedError("not_sequencer", "This node does not order transactions; ask the sequencing member's node.")
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise FormatError("query_invalid", f"The query parameter {name} must be a number.")
+    return int(text)

@@ -1,0 +1,110 @@
+"""What the routers call; ``node`` fills it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from lianzheng.clock import Clock
+from lianzheng.compute.datasets.service import DatasetService
+from lianzheng.compute.gate.model import GateRequest
+from lianzheng.compute.gate.service import GateService
+from lianzheng.compute.ports import ReceiptStore
+from lianzheng.compute.tasks.service import TaskService
+from lianzheng.compute.views.service import ViewService
+from lianzheng.consent.ports import ConsentStore
+from lianzheng.consent.revocation import RevocationService
+from lianzheng.consent.service import ConsentService
+from lianzheng.errors import LianzhengError
+from lianzheng.evidence.service import EvidenceService
+from lianzheng.flows.alliance import AllianceAssessment
+from lianzheng.flows.clients import ClientBook
+from lianzheng.flows.intake import Intake
+from lianzheng.governance.service import MemberDirectory
+from lianzheng.identity.service import IssuerService
+from lianzheng.ledger.genesis import Genesis
+from lianzheng.ledger.ports import LedgerEngine, Receipt
+from lianzheng.ledger.sender import TransactionSender
+from lianzheng.ledger.statement import HeadStatement
+from lianzheng.suitability.service import SuitabilityService
+
+__all__ = ["GateLog", "LedgerPeer", "LoggedUse", "NodeServices"]
+
+
+class LedgerPeer(Protocol):
+    """What a node answers other nodes about the ledger; an ordering node alone serves the first two."""
+
+    async def submit_bytes(self, transaction: bytes) -> Receipt: ...
+
+    async def blocks(self, from_height: int, limit: int) -> list[bytes]: ...
+
+    async def head_statement(self, nonce: bytes) -> HeadStatement: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedUse:
+    """One line of the provider's log: everything that this node knows of a question."""
+
+    time_ms: int
+    peer: str
+    task: str
+    cid: str
+    views: tuple[str, ...]
+    outcome: str
+
+
+class GateLog:
+    """The last uses in memory, for the operator's screen; the durable record are the receipts."""
+
+    def __init__(self, clock: Clock, keep: int = 10_000) -> None:
+        self._clock = clock
+        self._keep = keep
+        self._lines: list[LoggedUse] = []
+
+    def answered(self, peer: str, request: GateRequest) -> None:
+        """Note an answer."""
+        self._add(peer, request, "answered")
+
+    def refused(self, peer: str, request: GateRequest, error: LianzhengError) -> None:
+        """Note a refusal with its code."""
+        self._add(peer, request, error.code)
+
+    def lines(self) -> list[LoggedUse]:
+        """Newest last."""
+        return list(self._lines)
+
+    def _add(self, peer: str, request: GateRequest, outcome: str) -> None:
+        members = request.to_json()
+        views = tuple(f"{view.view}@{view.epoch}" for view in request.views)
+        line = LoggedUse(self._clock.now_ms(), peer, members["task"], members["cid"], views, outcome)
+        self._lines = [*self._lines[-self._keep + 1 :], line]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeServices:
+    """One member's node, as its API sees it."""
+
+    did: str
+    genesis: Genesis
+    api_token: str
+    clock: Clock
+    engine: LedgerEngine
+    ledger_peer: LedgerPeer
+    sequences: bool
+    sender: TransactionSender
+    directory: MemberDirectory
+    issuer: IssuerService
+    clients: ClientBook
+    intake: Intake
+    datasets: DatasetService
+    views: ViewService
+    tasks: TaskService
+    gate: GateService
+    gate_log: GateLog
+    consents: ConsentService
+    revocations: RevocationService
+    consent_store: ConsentStore
+    receipts: ReceiptStore
+    suitability: SuitabilityService
+    alliance: AllianceAssessment
+    evidence: EvidenceService

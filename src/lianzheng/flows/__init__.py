@@ -1,0 +1,1 @@
+"""Use cases that cross slices; they call services and ports only."""

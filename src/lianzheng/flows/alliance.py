@@ -1,0 +1,143 @@
+"""Assess one investor with the alliance: local first, then each provider that the investor has consented to.
+
+A provider that refuses, is away or answers wrongly never blocks the assessment: it is named with its reason code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from lianzheng.clock import Clock
+from lianzheng.compute.datasets.model import dataset_record
+from lianzheng.compute.gate.model import UsageReceipt, ViewEpoch, request_hash
+from lianzheng.compute.gate.requester import GateClient
+from lianzheng.compute.model import dataset_of
+from lianzheng.compute.ports import ReceiptStore
+from lianzheng.compute.protocols.hidden_query.client import TableClient, current_epoch
+from lianzheng.compute.tasks.model import task_record
+from lianzheng.consent.model import decode_token
+from lianzheng.consent.ports import ConsentStore, StoredToken
+from lianzheng.crypto.hazmat.bls12381 import scalar_from_bytes
+from lianzheng.errors import LianzhengError, UnavailableError
+from lianzheng.flows.clients import ClientBook
+from lianzheng.ledger.context import StateView
+from lianzheng.suitability.assessment import Assessment, ProviderBands
+from lianzheng.suitability.questionnaire import Answers, Score
+from lianzheng.suitability.service import SuitabilityService
+
+__all__ = ["AllianceAssessment", "ProviderTrace", "Traced"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTrace:
+    """One provider's part, for the screen: what came back, how many bytes travelled, how long it took."""
+
+    bands: ProviderBands
+    sent_bytes: int
+    received_bytes: int
+    elapsed_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """An assessment and how it came about."""
+
+    assessment: Assessment
+    score: Score
+    traces: tuple[ProviderTrace, ...]
+
+
+class AllianceAssessment:
+    """The main use case of a requesting member."""
+
+    def __init__(
+        self,
+        consents: ConsentStore,
+        gate: GateClient,
+        tables: TableClient,
+        receipts: ReceiptStore,
+        suitability: SuitabilityService,
+        clients: ClientBook,
+        state: Callable[[], StateView],
+        clock: Clock,
+    ) -> None:
+        self._consents = consents
+        self._gate = gate
+        self._tables = tables
+        self._receipts = receipts
+        self._suitability = suitability
+        self._clients = clients
+        self._state = state
+        self._clock = clock
+
+    async def assess(
+        self, case_id: str, reference: str, answers: Answers, confirmed: Sequence[str], task: bytes | None
+    ) -> Traced:
+        """The assessment of a customer on record; ``task`` None means local only.
+
+        Raises ``customer_unknown``, ``task_unknown``, and what ``SuitabilityService`` raises; never for a provider.
+        """
+        customer = await self._clients.record(reference)
+        score = await self._suitability.take_test(case_id, reference, answers, confirmed)
+        traces = await self.ask_all(reference, task) if task is not None else ()
+        bands = [trace.bands for trace in traces]
+        assessment = await self._suitability.assess(case_id, reference, score, customer, bands)
+        return Traced(assessment, score, tuple(traces))
+
+    async def ask_all(self, reference: str, task: bytes) -> tuple[ProviderTrace, ...]:
+        """Every provider of the task, asked at once, in the order of the contract. Raises ``task_unknown``."""
+        contract = task_record(self._state(), task).contract
+        tokens = await self._tokens(reference)
+        return tuple(
+            await asyncio.gather(
+                *(self._ask(provider, tokens.get(provider), contract.views, task) for provider in contract.providers)
+            )
+        )
+
+    async def _tokens(self, reference: str) -> dict[str, StoredToken]:
+        """The newest usable token for each provider."""
+        found: dict[str, StoredToken] = {}
+        for consent in await self._consents.consents_of(reference):
+            for token in await self._consents.tokens(consent.consent_id):
+                if token.state in ("granted", "queued") and token.r is not None:
+                    found[token.provider] = token
+        return found
+
+    async def _ask(
+        self, provider: str, token: StoredToken | None, views: Sequence[str], task: bytes
+    ) -> ProviderTrace:
+        if token is None or token.r is None:
+            return _silent(provider, "not_asked", "consent_missing")
+        started = self._clock.boot_us()
+        try:
+            state, now = self._state(), self._clock.now_ms()
+            consented = decode_token(token.token).terms.views
+            own = [view for view in views if dataset_record(state, dataset_of(view)).owner == provider]
+            epochs = [current_epoch(state, view, now) for view in own if view in consented]
+            wanted = tuple(ViewEpoch(view=item.view, epoch=item.epoch) for item in epochs)
+            opened = await self._gate.ask(task, token.token, scalar_from_bytes(token.r), wanted)
+            await self._keep_receipt(task, provider, token.cid, opened.receipt)
+            bands: dict[str, int] = {}
+            for view, element in opened.elements.items():
+                bands |= await self._tables.bands(view, element)
+        except LianzhengError as error:
+            away = isinstance(error, UnavailableError)
+            elapsed = self._clock.boot_us() - started
+            return _silent(provider, "unavailable" if away else "refused", error.code, elapsed)
+        answered = ProviderBands(provider=provider, status="answered", bands=bands)
+        return ProviderTrace(answered, opened.sent_bytes, opened.received_bytes, self._clock.boot_us() - started)
+
+    async def _keep_receipt(self, task: bytes, provider: str, cid: bytes, receipt: UsageReceipt) -> None:
+        await self._receipts.remember_task_salt(task, provider, receipt.answer.task_salt)
+        await self._receipts.save_receipt(
+            task, provider, cid, request_hash(receipt.request), receipt.to_bytes(), receipt.answer.time_ms
+        )
+
+
+def _silent(
+    provider: str, status: Literal["refused", "unavailable", "not_asked"], code: str, elapsed_us: int = 0
+) -> ProviderTrace:
+    return ProviderTrace(ProviderBands(provider=provider, status=status, code=code), 0, 0, elapsed_us)
