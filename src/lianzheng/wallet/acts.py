@@ -44,7 +44,8 @@ from lianzheng.identity.idnorm import identity_element, normalise
 from lianzheng.identity.model import DidCreate, IssuerKeyRecord, did_of, issuer_state_key
 from lianzheng.identity.resolver import resolve_key
 from lianzheng.ledger.context import MembersView, StateView
-from lianzheng.ledger.transaction import Transaction, TransactionBody, TransactionProof, signing_bytes
+from lianzheng.ledger.sender import sign_transaction
+from lianzheng.ledger.transaction import Transaction, TransactionBody
 from lianzheng.limits import ANONYMITY_SET_MIN
 from lianzheng.wallet.keys import KEY_ID, consent_seed, did_seed, holder_secret
 from lianzheng.wallet.model import HeldConsent, HeldCredential, HeldToken, WalletState
@@ -93,7 +94,7 @@ def create_did_transaction(state: WalletState, expires_at: int) -> Transaction:
         expires_at=expires_at,
         payload=DidCreate(operation=state.operation).to_json(),
     )
-    return _signed(body, did_seed(state.seed, state.chain_id))
+    return sign_transaction(body, _did_signer(state))
 
 
 def enrolment_request(
@@ -316,11 +317,7 @@ def _by_consent_key(state: WalletState, index: int, kind: str, expires_at: int, 
         expires_at=expires_at,
         payload=payload.to_json(),
     )
-    return _signed(body, seed)
-
-
-def _signed(body: TransactionBody, seed: bytes) -> Transaction:
-    return Transaction(body=body, proof=TransactionProof(alg="Ed25519", sig=ed25519.sign(seed, signing_bytes(body))))
+    return sign_transaction(body, lambda data: ed25519.sign(seed, data))
 
 
 def _did_signer(state: WalletState) -> Callable[[bytes], bytes]:
