@@ -172,3 +172,9 @@ SOURCE_BYTES_MAX = 256 * 1024 * 1024
 
 TABLE_BYTES_MAX = 512 * 1024 * 1024
 """The largest answer of a peer: the table of 20 million entries with its boundaries."""
+
+BLOCKS_ANSWER_MAX = 8
+"""Blocks in one answer to a follower: eight of the largest are 32 MiB."""
+
+GENESIS_BYTES_MAX = 4 * 1024 * 1024
+"""256 founders with their certificates."""

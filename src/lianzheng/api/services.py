@@ -19,6 +19,7 @@ from lianzheng.errors import LianzhengError
 from lianzheng.evidence.service import EvidenceService
 from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.clients import ClientBook
+from lianzheng.flows.consent_desk import ConsentDesk
 from lianzheng.flows.intake import Intake
 from lianzheng.governance.service import MemberDirectory
 from lianzheng.identity.service import IssuerService
@@ -28,15 +29,19 @@ from lianzheng.ledger.sender import TransactionSender
 from lianzheng.ledger.statement import HeadStatement
 from lianzheng.suitability.service import SuitabilityService
 
-__all__ = ["GateLog", "LedgerPeer", "LoggedUse", "NodeServices"]
+__all__ = ["GateLog", "HeadWitness", "LoggedUse", "NodeServices", "Orderer"]
 
 
-class LedgerPeer(Protocol):
-    """What a node answers other nodes about the ledger; an ordering node alone serves the first two."""
+class Orderer(Protocol):
+    """What the ordering node serves to the others."""
 
     async def submit_bytes(self, transaction: bytes) -> Receipt: ...
 
     async def blocks(self, from_height: int, limit: int) -> list[bytes]: ...
+
+
+class HeadWitness(Protocol):
+    """What every node serves: how far it is, signed (GATE-4)."""
 
     async def head_statement(self, nonce: bytes) -> HeadStatement: ...
 
@@ -89,12 +94,14 @@ class NodeServices:
     api_token: str
     clock: Clock
     engine: LedgerEngine
-    ledger_peer: LedgerPeer
-    sequences: bool
+    orderer: Orderer | None
+    """None at nodes that follow."""
+    witness: HeadWitness
     sender: TransactionSender
     directory: MemberDirectory
     issuer: IssuerService
     clients: ClientBook
+    test_network: bool
     intake: Intake
     datasets: DatasetService
     views: ViewService
@@ -102,6 +109,7 @@ class NodeServices:
     gate: GateService
     gate_log: GateLog
     consents: ConsentService
+    consent_desk: ConsentDesk
     revocations: RevocationService
     consent_store: ConsentStore
     receipts: ReceiptStore

@@ -61,6 +61,12 @@ class GateConfig(_Section):
     """Per requesting member (GATE-1)."""
 
 
+class SuitabilityConfig(_Section):
+    """Which line of the dated policy table applies."""
+
+    product_line: str = "securities"
+
+
 class NodeConfig(_Section):
     """One member's node. Relative paths are taken from the folder of the file."""
 
@@ -71,6 +77,7 @@ class NodeConfig(_Section):
     ledger: LedgerConfig
     keystore: KeystoreConfig
     gate: GateConfig = GateConfig()
+    suitability: SuitabilityConfig = SuitabilityConfig()
 
 
 def load_config(path: Path) -> NodeConfig:

@@ -111,7 +111,7 @@ def _protocol(authorise: Authorise, state_key: str) -> type[H11Protocol]:
             tls = transport.get_extra_info("ssl_object")
             der = None if tls is None else tls.getpeercert(binary_form=True)
             member = None if der is None else authorise(fingerprint(der))
-            if member is None:
+            if der is None or member is None:
                 _LOG.warning("peer_refused", code="peer_unknown")
                 transport.abort()
                 self._refused = True

@@ -44,6 +44,6 @@ def create_router(services: NodeServices) -> APIRouter:
     @router.post("/consents/{consent_id}/withdrawal")
     async def withdraw(consent_id: str) -> dict[str, Any]:
         """Withdraw as the grants' sender: the person's way at the counter (AUTH-4)."""
-        return {"revoked": await services.consents.withdraw(consent_id)}
+        return {"revoked": await services.consent_desk.withdraw(consent_id)}
 
     return router

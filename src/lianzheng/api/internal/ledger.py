@@ -61,7 +61,7 @@ def create_router(services: NodeServices) -> APIRouter:
     @router.get("/ledger/entries")
     async def entries(prefix: str) -> dict[str, Any]:
         """State entries under a prefix, at most a thousand."""
-        found = []
+        found: list[dict[str, Any]] = []
         for key, value in services.engine.state.scan(prefix):
             if len(found) == _SCAN_MAX:
                 return {"entries": found, "truncated": True}

@@ -89,7 +89,7 @@ def _add_assessment_routes(router: APIRouter, services: NodeServices) -> None:
         """The client reference of a document at hand."""
         document = IdentityDocument.from_json(body)
         idnorm = normalise(
-            document.type, document.country, document.number, test_network=services.clients.test_network
+            document.type, document.country, document.number, test_network=services.test_network
         )
         reference = await services.clients.find_customer(idnorm)
         if reference is None:

@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict
 
 from lianzheng.api.peer.app import read_body
 from lianzheng.api.services import NodeServices
-from lianzheng.consent.submission import ConsentSubmission
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.identity.enrolment import EnrolmentRequest
 from lianzheng.ids import Did
@@ -43,9 +42,7 @@ def create_router(services: NodeServices) -> APIRouter:
     @router.post("/consents")
     async def consent(request: Request) -> dict[str, Any]:
         """A named consent with one token per provider; its grants go on the ledger with the next batch (AUTH-2..4)."""
-        raw = await read_body(request, MESSAGE_BYTES_MAX)
-        received = await services.consents.receive(ConsentSubmission.from_bytes(raw))
-        await services.record_consent(received.consent_id, raw)
+        received = await services.consent_desk.receive(await read_body(request, MESSAGE_BYTES_MAX))
         return {"consent_id": received.consent_id, "cids": [b64u_encode(cid) for cid in received.cids]}
 
     @router.post("/revocations")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 
 from lianzheng.api.problem import install_problem_handlers
-from lianzheng.api.services import NodeServices
+from lianzheng.api.services import NodeServices, Orderer
 from lianzheng.compute.gate.requester import GATE_PATH
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import encode
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.ledger.receipt import encode_receipt
-from lianzheng.limits import MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
+from lianzheng.limits import BLOCKS_ANSWER_MAX, MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
 
 __all__ = ["PEER_SCOPE_KEY", "create_peer_app", "read_body"]
 
 PEER_SCOPE_KEY = "lianzheng.peer"
 """Where the transport leaves the DID of the member whose certificate the connection carries."""
-_BLOCKS_MAX = 100
+
 _JSON = "application/json"
 
 
@@ -41,22 +41,20 @@ def create_peer_app(services: NodeServices) -> FastAPI:
     @app.post("/peer/v1/ledger/transactions")
     async def submit(request: Request) -> Response:
         """Order a transaction; answers once its block is durable."""
-        _require_sequencer(services)
-        receipt = await services.ledger_peer.submit_bytes(await read_body(request, TRANSACTION_BYTES_MAX))
+        receipt = await _orderer(services).submit_bytes(await read_body(request, TRANSACTION_BYTES_MAX))
         return Response(encode(encode_receipt(receipt)), media_type=_JSON)
 
     @app.get("/peer/v1/ledger/blocks")
     async def blocks(request: Request) -> Response:
         """Signed blocks from height ``from`` on, at most ``limit``."""
-        _require_sequencer(services)
-        first, limit = _number(request, "from", 1), min(_number(request, "limit", _BLOCKS_MAX), _BLOCKS_MAX)
-        found = await services.ledger_peer.blocks(first, limit)
+        first, limit = _number(request, "from", 1), min(_number(request, "limit", BLOCKS_ANSWER_MAX), BLOCKS_ANSWER_MAX)
+        found = await _orderer(services).blocks(first, limit)
         return Response(encode({"blocks": [b64u_encode(block) for block in found]}), media_type=_JSON)
 
     @app.get("/peer/v1/ledger/head-statements/{nonce}")
     async def head_statement(nonce: str) -> Response:
         """This member's signed answer to a 32-byte nonce (GATE-4)."""
-        statement = await services.ledger_peer.head_statement(b64u_decode(nonce, 32))
+        statement = await services.witness.head_statement(b64u_decode(nonce, 32))
         return Response(statement.to_bytes(), media_type=_JSON)
 
     @app.post("/peer/v1/consents/revocations")
@@ -82,9 +80,10 @@ def _peer(request: Request) -> str:
     return str(request.scope["state"][PEER_SCOPE_KEY])
 
 
-def _require_sequencer(services: NodeServices) -> None:
-    if not services.sequences:
+def _orderer(services: NodeServices) -> Orderer:
+    if services.orderer is None:
         raise RefusedError("not_sequencer", "This node does not order transactions; ask the sequencing member's node.")
+    return services.orderer
 
 
 def _number(request: Request, name: str, default: int) -> int:

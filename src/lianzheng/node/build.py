@@ -1,0 +1,288 @@
+"""Wiring: which adapter stands behind which port. Nothing here decides anything."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from lianzheng import __version__
+from lianzheng.adapters.consensus.embedded import EmbeddedFollower, EmbeddedSequencer
+from lianzheng.adapters.keystore.passphrase import load_passphrase
+from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
+from lianzheng.adapters.sources.csv import parse_csv
+from lianzheng.adapters.storage.compute import DatasetRepository, EpochRepository, PeerTableRepository
+from lianzheng.adapters.storage.consent import SqlConsentStore, SqlRefusalStore
+from lianzheng.adapters.storage.database import Database, sqlite_url
+from lianzheng.adapters.storage.evidence import SqlEvidenceRepository
+from lianzheng.adapters.storage.gate import ReceiptRepository, UseRepository
+from lianzheng.adapters.storage.identity import SqlEnrolmentStore
+from lianzheng.adapters.storage.suitability import SqlCustomerStore, SqlSuitabilityStore
+from lianzheng.adapters.transport.client import PeerAddress, PeerClient
+from lianzheng.adapters.transport.links import PeerLedgerLink, PeerRevocationRelay
+from lianzheng.api.services import GateLog, NodeServices
+from lianzheng.clock import Clock
+from lianzheng.compute.datasets.service import DatasetService
+from lianzheng.compute.gate.requester import GateClient
+from lianzheng.compute.gate.service import GateService
+from lianzheng.compute.protocols.hidden_query.client import TableClient
+from lianzheng.compute.tasks.service import TaskService
+from lianzheng.compute.views.service import ViewService
+from lianzheng.consent.revocation import RevocationService
+from lianzheng.consent.service import ConsentService, RequesterIdentity
+from lianzheng.contracts.machine import Machine
+from lianzheng.errors import ConfigError, NotFoundError
+from lianzheng.evidence.model import CaptureContext
+from lianzheng.evidence.service import EvidenceService
+from lianzheng.flows.alliance import AllianceAssessment
+from lianzheng.flows.clients import ClientBook
+from lianzheng.flows.consent_desk import ConsentDesk
+from lianzheng.flows.intake import Intake
+from lianzheng.governance.service import MemberDirectory
+from lianzheng.identity.model import CreationOperation, did_of
+from lianzheng.identity.service import IssuerIdentity, IssuerService
+from lianzheng.ledger.context import StateView
+from lianzheng.ledger.genesis import Genesis
+from lianzheng.ledger.sender import TransactionSender
+from lianzheng.limits import GENESIS_BYTES_MAX
+from lianzheng.node.config import NodeConfig
+from lianzheng.node.gateways import LiveMembers, TokenBucket
+from lianzheng.node.setup import NODE_KEY
+from lianzheng.suitability.service import SuitabilityService
+
+__all__ = ["Parts", "build", "load_genesis"]
+
+Engine = EmbeddedSequencer | EmbeddedFollower
+_CLIENT_KEY = "client-references"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the node's lifecycle starts, runs and stops."""
+
+    services: NodeServices
+    engine: Engine
+    database: Database
+    peers: PeerClient
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What nearly every service needs."""
+
+    config: NodeConfig
+    clock: Clock
+    genesis: Genesis
+    keystore: SealedFileKeyStore
+    database: Database
+    peers: PeerClient
+    engine: Engine
+    sender: TransactionSender
+    directory: MemberDirectory
+    capture: CaptureContext
+
+    @property
+    def sign(self) -> Callable[[bytes], bytes]:
+        return partial(self.keystore.sign, NODE_KEY)
+
+
+def load_genesis(config: NodeConfig) -> Genesis:
+    """The network's genesis. Raises ``ConfigError`` ``genesis_missing``, ``genesis_member_missing``; ``FormatError``."""
+    path = config.ledger.genesis
+    try:
+        genesis = Genesis.from_bytes(path.read_bytes(), GENESIS_BYTES_MAX)
+    except OSError as error:
+        raise ConfigError(
+            "genesis_missing", f"{path} cannot be read.", next_step="Copy the network's genesis.json there."
+        ) from error
+    dids = [did_of(CreationOperation.from_json(member.did_operation)) for member in genesis.members]
+    if config.did not in dids:
+        raise ConfigError("genesis_member_missing", f"{path} does not name this node's member as a founder.")
+    return genesis
+
+
+def build(config: NodeConfig, clock: Clock) -> Parts:
+    """The node's parts, connected and not started. Raises ``ConfigError`` and what the key store raises."""
+    base = _base(config, clock)
+    evidence = EvidenceService(
+        SqlEvidenceRepository(base.database), base.engine, base.sender, base.sign, clock, base.genesis, config.did
+    )
+    customers = SqlCustomerStore(base.database)
+    clients = ClientBook(customers, _client_key(base.keystore))
+    datasets = DatasetService(DatasetRepository(base.database), base.sender, clock)
+    suitability = SuitabilityService(
+        SqlSuitabilityStore(base.database), evidence, clock, base.capture, product_line=config.suitability.product_line
+    )
+    consent_store, refusals = SqlConsentStore(base.database), SqlRefusalStore(base.database)
+    consents = _consents(base, consent_store, clients)
+    uses, receipts = UseRepository(base.database), ReceiptRepository(base.database)
+    views = ViewService(
+        DatasetRepository(base.database),
+        EpochRepository(base.database),
+        base.keystore,
+        base.sender,
+        lambda: base.engine.state,
+        clock,
+        base.genesis.chain_id,
+        config.did,
+    )
+    gate_log = GateLog(clock)
+    test_network = _is_test_network(base.genesis)
+    services = NodeServices(
+        did=config.did,
+        genesis=base.genesis,
+        api_token=load_passphrase(config.internal.token_file).decode(),
+        clock=clock,
+        engine=base.engine,
+        orderer=base.engine if isinstance(base.engine, EmbeddedSequencer) else None,
+        witness=base.engine,
+        sender=base.sender,
+        directory=base.directory,
+        issuer=_issuer(base, clients, test_network),
+        clients=clients,
+        test_network=test_network,
+        intake=Intake(
+            lambda data, day: parse_csv(data, as_of=day, test_network=test_network), customers, datasets, clients, clock
+        ),
+        datasets=datasets,
+        views=views,
+        tasks=TaskService(base.sender, uses),
+        gate=_gate(base, views, uses, refusals, gate_log),
+        gate_log=gate_log,
+        consents=consents,
+        consent_desk=ConsentDesk(consents, evidence, base.capture, clock),
+        revocations=_revocations(base, refusals, consents),
+        consent_store=consent_store,
+        receipts=receipts,
+        suitability=suitability,
+        alliance=_alliance(base, consent_store, receipts, suitability, clients),
+        evidence=evidence,
+    )
+    return Parts(services, base.engine, base.database, base.peers)
+
+
+def _base(config: NodeConfig, clock: Clock) -> _Base:
+    genesis = load_genesis(config)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    config.data_dir.chmod(0o700)
+    keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
+    directory = MemberDirectory(lambda: engine.state)
+
+    def address(did: str) -> PeerAddress | None:
+        member = directory.get(did)
+        return None if member is None or not member.endpoint else PeerAddress(member.endpoint, member.certificate)
+
+    peers = PeerClient(config.peer.certificate, config.peer.private_key, address)
+    engine = _engine(config, clock, genesis, keystore, peers)
+    sign = partial(keystore.sign, NODE_KEY)
+    sender = TransactionSender(engine, sign, genesis.chain_id, config.did, "#node", clock)
+    capture = CaptureContext(system="lianzheng-node", software_version=__version__, channel="internal", local_time_ms=0)
+    database = Database(sqlite_url(config.data_dir / "node.db"))
+    return _Base(config, clock, genesis, keystore, database, peers, engine, sender, directory, capture)
+
+
+def _engine(
+    config: NodeConfig, clock: Clock, genesis: Genesis, keystore: SealedFileKeyStore, peers: PeerClient
+) -> Engine:
+    machine, sign = Machine(genesis), partial(keystore.sign, NODE_KEY)
+    database, height_file = config.data_dir / "ledger.db", config.data_dir / "ledger.height"
+    if config.did == genesis.sequencer.did:
+        return EmbeddedSequencer(
+            machine,
+            genesis,
+            database=database,
+            height_file=height_file,
+            sign=sign,
+            clock=clock,
+            heartbeat_ms=config.ledger.heartbeat_ms,
+        )
+    others = [
+        did
+        for did, member in ((did_of(CreationOperation.from_json(m.did_operation)), m) for m in genesis.members)
+        if member.endpoint is not None and did not in (config.did, genesis.sequencer.did)
+    ]
+    return EmbeddedFollower(
+        machine,
+        genesis,
+        PeerLedgerLink(peers, genesis.sequencer.did),
+        did=config.did,
+        sign=sign,
+        database=database,
+        height_file=height_file,
+        clock=clock,
+        witnesses=[PeerLedgerLink(peers, did) for did in others],
+    )
+
+
+def _issuer(base: _Base, clients: ClientBook, test_network: bool) -> IssuerService:
+    identity = IssuerIdentity(
+        did=base.config.did,
+        chain_id=base.genesis.chain_id,
+        genesis_time_ms=base.genesis.time_ms,
+        test_network=test_network,
+        key_id="#node",
+        sign=base.sign,
+    )
+    store = SqlEnrolmentStore(base.database)
+    return IssuerService(identity, base.keystore, clients, store, base.engine, base.clock)
+
+
+def _consents(base: _Base, store: SqlConsentStore, clients: ClientBook) -> ConsentService:
+    identity = RequesterIdentity(base.config.did, base.genesis.chain_id, base.genesis.time_ms)
+    members = LiveMembers(lambda: base.engine.state)
+    return ConsentService(identity, base.engine, members, clients, store, base.sender, base.clock)
+
+
+def _revocations(base: _Base, store: SqlRefusalStore, consents: ConsentService) -> RevocationService:
+    def others() -> list[str]:
+        active = base.directory.active()
+        return [member.did for member in active if member.endpoint is not None and member.did != base.config.did]
+
+    relay = PeerRevocationRelay(base.peers, others)
+    return RevocationService(base.genesis.chain_id, store, base.engine, relay, base.clock, consents.forget)
+
+
+def _gate(
+    base: _Base, views: ViewService, uses: UseRepository, refusals: SqlRefusalStore, log: GateLog
+) -> GateService:
+    return GateService(
+        base.config.did,
+        base.genesis.chain_id,
+        base.genesis.time_ms,
+        base.engine,
+        views.keys,
+        uses,
+        refusals,
+        TokenBucket(base.config.gate.requests_per_minute, base.clock),
+        log,
+        base.sign,
+        base.clock,
+    )
+
+
+def _alliance(
+    base: _Base,
+    consents: SqlConsentStore,
+    receipts: ReceiptRepository,
+    suitability: SuitabilityService,
+    clients: ClientBook,
+) -> AllianceAssessment:
+    def state() -> StateView:
+        return base.engine.state
+
+    gate = GateClient(base.config.did, base.genesis.chain_id, base.sign, base.peers, state, base.clock)
+    tables = TableClient(base.genesis.chain_id, base.peers, PeerTableRepository(base.database), state)
+    return AllianceAssessment(consents, gate, tables, receipts, suitability, clients, state, base.clock)
+
+
+def _client_key(keystore: SealedFileKeyStore) -> bytes:
+    try:
+        return keystore.get_secret(_CLIENT_KEY)
+    except NotFoundError:
+        keystore.put_secret(_CLIENT_KEY, secrets.token_bytes(32))
+        return keystore.get_secret(_CLIENT_KEY)
+
+
+def _is_test_network(genesis: Genesis) -> bool:
+    return genesis.parameters.get("test_network", 0) == 1

@@ -1,0 +1,128 @@
+"""A node's life: start in order, run the workers, stop in the opposite order on SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from lianzheng.adapters.transport.server import HttpServer, PeerServer, server_context
+from lianzheng.api.internal.app import create_internal_app
+from lianzheng.api.peer.app import PEER_SCOPE_KEY, create_peer_app
+from lianzheng.clock import Clock, SystemClock
+from lianzheng.compute.datasets.model import DatasetRecord
+from lianzheng.errors import ConfigError, LianzhengError
+from lianzheng.node.build import Parts, build
+from lianzheng.node.config import NodeConfig
+
+__all__ = ["Node", "run_node"]
+
+_LOG = structlog.get_logger("lianzheng.node")
+_GRANTS_S = 1 / 4
+_SLOW_S = 30
+
+
+class Node:
+    """One member's node in one process."""
+
+    def __init__(self, config: NodeConfig, clock: Clock) -> None:
+        self._config = config
+        self._parts: Parts = build(config, clock)
+        self._servers: list[HttpServer] = []
+        self._workers: list[asyncio.Task[None]] = []
+        self._tls: ssl.SSLContext | None = None
+        self._trusted: set[bytes] = set()
+
+    async def start(self) -> None:
+        """Database, ledger, listeners, workers. Raises ``ConfigError`` ``address_in_use`` and what the parts raise."""
+        parts, config = self._parts, self._config
+        await parts.database.open()
+        await parts.engine.start()
+        owned = (DatasetRecord.from_json(value) for _, value in parts.engine.state.scan("dataset/"))
+        await parts.services.clients.open([found.dataset for found in owned if found.owner == config.did])
+        await parts.services.views.resume()
+        trusted = self._certificates()
+        self._trusted = set(trusted)
+        self._tls = server_context(config.peer.certificate, config.peer.private_key, trusted)
+        peer_app, internal_app = create_peer_app(parts.services), create_internal_app(parts.services)
+        peer = PeerServer(
+            peer_app, config.peer.host, config.peer.port, self._tls, self._authorise, PEER_SCOPE_KEY
+        )
+        for server in (peer, HttpServer(internal_app, config.internal.host, config.internal.port)):
+            try:
+                await server.start()
+            except OSError as error:
+                raise ConfigError(
+                    "address_in_use", "A listener cannot be opened.", next_step="Name free ports in node.toml."
+                ) from error
+            self._servers.append(server)
+        self._workers = [
+            asyncio.create_task(parts.services.evidence.run(), name="evidence"),
+            asyncio.create_task(_repeat("grants", _GRANTS_S, parts.services.consents.flush_due), name="grants"),
+            asyncio.create_task(_repeat("slow", _SLOW_S, self._slow), name="slow"),
+        ]
+        _LOG.info("node_started", did=config.did, internal=config.internal.port, peer=config.peer.port)
+
+    async def stop(self) -> None:
+        """Stop listening, then working, then writing."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        for server in self._servers:
+            await server.stop()
+        await self._parts.peers.close()
+        await self._parts.engine.stop()
+        await self._parts.database.close()
+        _LOG.info("node_stopped", did=self._config.did)
+
+    async def _slow(self) -> None:
+        await self._parts.services.views.expire()
+        await self._parts.services.revocations.retry_unposted()
+        for der in self._certificates():
+            if der not in self._trusted and self._tls is not None:
+                # New certificates join the trust store; old ones are refused by their fingerprint at once.
+                self._tls.load_verify_locations(cadata=der)
+                self._trusted.add(der)
+
+    def _certificates(self) -> list[bytes]:
+        return [member.certificate for member in self._parts.services.directory.active()]
+
+    def _authorise(self, fingerprint: bytes) -> str | None:
+        member = self._parts.services.directory.by_fingerprint(fingerprint)
+        return None if member is None or member.phase != "active" else member.did
+
+
+async def run_node(config: NodeConfig) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+    )
+    stopping = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    node = Node(config, SystemClock())
+    try:
+        await node.start()
+        await stopping.wait()
+    finally:
+        with contextlib.suppress(asyncio.CancelledError):
+            await node.stop()
+
+
+async def _repeat(name: str, every_s: float, work: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await work()
+        except LianzhengError as error:
+            _LOG.warning("worker_failed", worker=name, code=error.code)
+        await asyncio.sleep(every_s)
