@@ -1,0 +1,85 @@
+# Commands of this project. `make help` lists them.
+# `make demo` and `make test` need Python 3.11, make and a package index, and nothing else.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
+WORKERS ?= 2
+DEMO_ARGS ?=
+
+.PHONY: help demo test setup ci-deps check format lint types contracts arch golden lock bench clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+# The interpreter is looked for once: PYTHON=... if given, else the first of these that is a 3.11.
+$(BIN)/python:
+	@for candidate in $(PYTHON) python3.11 python3 python; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then \
+	    echo "creating $(VENV) with $$candidate"; "$$candidate" -m venv $(VENV) && exit 0; \
+	    echo "Could not create $(VENV): install the venv module of Python 3.11 (Debian: python3.11-venv)." >&2; \
+	    rm -rf $(VENV); exit 1; \
+	  fi; \
+	done; \
+	echo "Python 3.11 was not found. Install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1
+
+# Stamps: what is installed stays installed until a lock or the package's metadata changes.
+$(VENV)/.demo: requirements/demo.txt | $(BIN)/python
+	@echo "installing the locked packages of the demo"
+	@$(PIP_INSTALL) --require-hashes -r requirements/demo.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.demo
+	@echo "installing the locked development tools"
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.package: pyproject.toml $(VENV)/.demo
+	@$(PIP_INSTALL) --no-build-isolation --no-index --editable .
+	@touch $@
+
+demo: $(VENV)/.package ## play the whole scene with three nodes (DEMO_ARGS="--people 200 --seed 7")
+	@$(BIN)/lianzheng demo $(DEMO_ARGS)
+
+test: $(VENV)/.dev $(VENV)/.package ## run all tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q
+
+setup: $(VENV)/.dev $(VENV)/.package ## install the development tools
+
+ci-deps: setup ## install what only CI needs: at present nothing beyond the development tools
+
+check: setup lint types contracts arch test ## everything that CI runs
+
+format: setup ## rewrite the code in the one format
+	@$(BIN)/ruff format src tests tools benchmarks
+	@$(BIN)/ruff check --fix-only --quiet src tests tools benchmarks
+
+lint: setup
+	@$(BIN)/ruff format --check src tests tools benchmarks
+	@$(BIN)/ruff check src tests tools benchmarks
+
+types: setup
+	@$(BIN)/mypy
+
+contracts: setup
+	@$(BIN)/lint-imports --no-cache
+
+arch: setup
+	@$(BIN)/python -m pytest -q tests/arch
+
+golden: setup ## regenerate the generated documents
+	@$(BIN)/python tools/reason_codes.py
+
+lock: setup ## resolve the dependencies anew and write both locks
+	@$(BIN)/python tools/lock.py
+
+bench: setup ## run the benchmarks and write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove the environment, caches and what the demo wrote
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache demo-out build dist src/*.egg-info
+	find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
