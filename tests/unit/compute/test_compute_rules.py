@@ -20,7 +20,13 @@ from lianzheng.compute.tasks.model import (
     task_record,
 )
 from lianzheng.compute.tasks.service import require_runnable, tasks_of
-from lianzheng.compute.views.model import EpochCommit, EpochPublish, epoch_record, key_proof_transcript
+from lianzheng.compute.views.model import (
+    EpochCommit,
+    EpochPublish,
+    TableParameters,
+    epoch_record,
+    key_proof_transcript,
+)
 from lianzheng.compute.views.size import is_size_class, size_class, table_shape
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.errors import LianzhengError
@@ -64,7 +70,7 @@ def commit(
         salt=bytes(32),
         columns_root=bytes(32),
         boundaries=bytes(32),
-        parameters={"retrieval": "table", "entries": 128, "columns": 64, "entry_bytes": 16},
+        parameters=TableParameters(retrieval="table", entries=128, columns=64),
         from_ms=START_MS,
         until_ms=START_MS + 30 * DAY_MS,
     ).to_json()

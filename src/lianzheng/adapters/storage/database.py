@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -33,6 +33,7 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_MS = 10_000
 _WRITE = "lianzheng_write"
 _MIGRATING = threading.Lock()
+T = TypeVar("T")
 
 
 def sqlite_url(path: Path) -> str:
@@ -59,8 +60,10 @@ class Database:
         self._engine: AsyncEngine = create_async_engine(url)
         self._writer = self._engine.execution_options(**{_WRITE: True})
         self._write_lock = asyncio.Lock()
-        event.listen(self._engine.sync_engine, "connect", _prepare_connection)
-        event.listen(self._engine.sync_engine, "begin", _begin)
+        self._sync_engine = create_engine(parsed.set(drivername="sqlite"))
+        self._sync_writer = self._sync_engine.execution_options(**{_WRITE: True})
+        for engine in (self._engine.sync_engine, self._sync_engine):
+            _listen(engine)
 
     async def open(self) -> None:
         """Create the file with mode 0600 if it is missing, and bring the schema up to date."""
@@ -68,11 +71,25 @@ class Database:
         # SQLite gives its -wal and -shm files the mode of the database file.
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         async with self._write_lock:
-            await asyncio.to_thread(_migrate, self._path)
+            await asyncio.to_thread(_run, self._sync_writer, _migrate)
 
     async def close(self) -> None:
         """Close every connection; the last one folds the WAL back into the file."""
         await self._engine.dispose()
+        await asyncio.to_thread(self._sync_engine.dispose)
+
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """As :meth:`begin` for hot paths: ``work`` runs in one thread, with one hop instead of one a statement.
+
+        ``work`` is committed durably when this returns, rolled back if it raises. If the caller is cancelled, what
+        has begun is still finished.
+        """
+        async with self._write_lock:
+            return await asyncio.to_thread(_run, self._sync_writer, work)
+
+    async def query(self, work: Callable[[Connection], T]) -> T:
+        """As :meth:`read` for hot paths; see :meth:`transact`."""
+        return await asyncio.to_thread(_run, self._sync_engine, work)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -109,16 +126,19 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _migrate(path: Path) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    engine = create_engine(f"sqlite:///{path}")
+def _listen(engine: Engine) -> None:
     event.listen(engine, "connect", _prepare_connection)
     event.listen(engine, "begin", _begin)
-    try:
-        # Alembic keeps the running migration in module globals: one at a time in a process.
-        with _MIGRATING, engine.execution_options(**{_WRITE: True}).begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    finally:
-        engine.dispose()
+
+
+def _run(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    with _MIGRATING:  # Alembic keeps the running migration in module globals: one at a time in a process
+        command.upgrade(config, "head")

@@ -9,9 +9,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lianzheng.adapters.storage.database import Database
 from lianzheng.adapters.storage.tables.compute import (
@@ -40,82 +39,40 @@ class UseRepository:
 
     async def claim_nonce(self, requester: str, nonce: bytes, request_hash: bytes, time_ms: int) -> None:
         values = {"requester": requester, "nonce": nonce, "request_hash": request_hash, "time_ms": time_ms}
-        mine = (gate_nonce.c.requester == requester, gate_nonce.c.nonce == nonce)
-        async with self._database.begin() as connection:
-            await connection.execute(upsert(gate_nonce).values(**values).on_conflict_do_nothing())
-            kept = (await connection.execute(select(gate_nonce.c.request_hash).where(*mine))).scalar_one()
-        if kept != request_hash:
+        query = select(gate_nonce.c.request_hash).where(
+            gate_nonce.c.requester == requester, gate_nonce.c.nonce == nonce
+        )
+
+        def work(connection: Connection) -> Any:
+            connection.execute(upsert(gate_nonce).values(**values).on_conflict_do_nothing())
+            return connection.execute(query).scalar_one()
+
+        if await self._database.transact(work) != request_hash:
             raise _nonce_reused()
 
     async def forget_nonces(self, before_ms: int) -> None:
-        async with self._database.begin() as connection:
-            await connection.execute(delete(gate_nonce).where(gate_nonce.c.time_ms < before_ms))
+        await self._database.transact(lambda c: c.execute(delete(gate_nonce).where(gate_nonce.c.time_ms < before_ms)))
 
     async def stored_answer(self, request_hash: bytes, request: bytes) -> bytes | None:
-        async with self._database.read() as connection:
-            return await _stored(connection, request_hash, request)
+        return await self._database.query(lambda connection: _stored(connection, request_hash, request))
 
     async def check_quota(self, claim: UseClaim) -> None:
-        async with self._database.read() as connection:
-            await _new_task_uses(connection, claim)
+        await self._database.query(lambda connection: _new_task_uses(connection, claim))
 
     async def check_uses(self, claim: UseClaim) -> None:
-        async with self._database.read() as connection:
-            await _new_uses(connection, claim)
+        await self._database.query(lambda connection: _new_uses(connection, claim))
 
     async def count(self, claim: UseClaim, answer: bytes) -> bytes:
-        async with self._database.begin() as connection:
-            stored = await _stored(connection, claim.request_hash, claim.request)
-            if stored is not None:
-                return stored
-            task_uses = await _new_task_uses(connection, claim)
-            uses = await _new_uses(connection, claim)
-            for view, epoch in claim.uses:
-                await _count_answer(connection, view, epoch)
-            if uses:
-                await connection.execute(insert(gate_use), uses)
-            if task_uses:
-                await connection.execute(insert(gate_task_use), task_uses)
-                await _add_task(connection, claim.task)
-                await connection.execute(
-                    update(gate_task)
-                    .where(gate_task.c.task == claim.task)
-                    .values(uses=gate_task.c.uses + len(task_uses))
-                )
-            await connection.execute(
-                insert(gate_receipt).values(
-                    request_hash=claim.request_hash,
-                    task=claim.task,
-                    cid=claim.cid,
-                    request=claim.request,
-                    answer=answer,
-                    time_ms=claim.time_ms,
-                )
-            )
-        return answer
+        return await self._database.transact(lambda connection: _count(connection, claim, answer))
 
     async def task_salt(self, task: bytes) -> bytes:
-        async with self._database.read() as connection:
-            salt: bytes | None = (await connection.execute(_task_salt(task))).scalar_one_or_none()
+        salt = await self._database.query(lambda connection: _task_salt(connection, task))
         if salt is not None:
             return salt
-        async with self._database.begin() as connection:
-            await _add_task(connection, task)
-            drawn: bytes = (await connection.execute(_task_salt(task))).scalar_one()
-        return drawn
+        return await self._database.transact(lambda connection: _draw_task_salt(connection, task))
 
     async def task_uses(self, task: bytes) -> TaskUses:
-        requests = select(func.count()).select_from(gate_receipt).where(gate_receipt.c.task == task)
-        uses = select(gate_task.c.uses).where(gate_task.c.task == task)
-        cids = select(gate_task_use.c.cid).where(gate_task_use.c.task == task).distinct().order_by(gate_task_use.c.cid)
-        async with self._database.read() as connection:
-            found = tuple((await connection.execute(cids)).scalars())
-            counts = TaskCounts(
-                requests=(await connection.execute(requests)).scalar_one(),
-                uses=(await connection.execute(uses)).scalar_one_or_none() or 0,
-                consents=len(found),
-            )
-        return TaskUses(counts, found)
+        return await self._database.query(lambda connection: _task_uses(connection, task))
 
     async def receipts(self, task: bytes) -> list[tuple[bytes, bytes]]:
         query = (
@@ -123,13 +80,40 @@ class UseRepository:
             .where(gate_receipt.c.task == task)
             .order_by(gate_receipt.c.sequence)
         )
-        async with self._database.read() as connection:
-            return [(row.request, row.answer) for row in await connection.execute(query)]
+        return await self._database.query(lambda c: [(row.request, row.answer) for row in c.execute(query)])
 
 
-async def _stored(connection: AsyncConnection, request_hash: bytes, request: bytes) -> bytes | None:
+def _count(connection: Connection, claim: UseClaim, answer: bytes) -> bytes:
+    stored = _stored(connection, claim.request_hash, claim.request)
+    if stored is not None:
+        return stored
+    task_uses = _new_task_uses(connection, claim)
+    uses = _new_uses(connection, claim)
+    for view, epoch in claim.uses:
+        _count_answer(connection, view, epoch)
+    if uses:
+        connection.execute(insert(gate_use), uses)
+    if task_uses:
+        connection.execute(insert(gate_task_use), task_uses)
+        _draw_task_salt(connection, claim.task)
+        counted = gate_task.c.uses + len(task_uses)
+        connection.execute(update(gate_task).where(gate_task.c.task == claim.task).values(uses=counted))
+    connection.execute(
+        insert(gate_receipt).values(
+            request_hash=claim.request_hash,
+            task=claim.task,
+            cid=claim.cid,
+            request=claim.request,
+            answer=answer,
+            time_ms=claim.time_ms,
+        )
+    )
+    return answer
+
+
+def _stored(connection: Connection, request_hash: bytes, request: bytes) -> bytes | None:
     query = select(gate_receipt.c.request, gate_receipt.c.answer).where(gate_receipt.c.request_hash == request_hash)
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     if row is None:
         return None
     if row.request != request:  # the hash leaves out the signature: same words, other bytes
@@ -138,46 +122,64 @@ async def _stored(connection: AsyncConnection, request_hash: bytes, request: byt
     return answer
 
 
-async def _new_uses(connection: AsyncConnection, claim: UseClaim) -> list[dict[str, Any]]:
+def _new_uses(connection: Connection, claim: UseClaim) -> list[dict[str, Any]]:
     query = select(gate_use.c.view, gate_use.c.epoch).where(gate_use.c.cid == claim.cid)
-    counted = {(row.view, row.epoch) for row in await connection.execute(query)}
+    counted = {(row.view, row.epoch) for row in connection.execute(query)}
     new = [use for use in dict.fromkeys(claim.uses) if use not in counted]
     if len(counted) + len(new) > claim.max_uses:
         raise RefusedError("uses_exhausted", "The consent allows no further use.")
     return [{"cid": claim.cid, "view": view, "epoch": epoch} for view, epoch in new]
 
 
-async def _new_task_uses(connection: AsyncConnection, claim: UseClaim) -> list[dict[str, Any]]:
-    of_task = gate_task_use.c.task == claim.task
-    query = select(gate_task_use.c.view, gate_task_use.c.epoch).where(of_task, gate_task_use.c.cid == claim.cid)
-    counted = {(row.view, row.epoch) for row in await connection.execute(query)}
+def _new_task_uses(connection: Connection, claim: UseClaim) -> list[dict[str, Any]]:
+    query = select(gate_task_use.c.view, gate_task_use.c.epoch).where(
+        gate_task_use.c.task == claim.task, gate_task_use.c.cid == claim.cid
+    )
+    counted = {(row.view, row.epoch) for row in connection.execute(query)}
     new = [use for use in dict.fromkeys(claim.uses) if use not in counted]
-    total = (
-        await connection.execute(select(gate_task.c.uses).where(gate_task.c.task == claim.task))
-    ).scalar_one_or_none()
-    if new and (total or 0) + len(new) > claim.quota:
+    if new and _total(connection, claim.task) + len(new) > claim.quota:
         raise RefusedError("task_exhausted", "The task's quota at this provider is used up.")
     return [{"task": claim.task, "cid": claim.cid, "view": view, "epoch": epoch} for view, epoch in new]
 
 
-async def _add_task(connection: AsyncConnection, task: bytes) -> None:
+def _total(connection: Connection, task: bytes) -> int:
+    total: int | None = connection.execute(
+        select(gate_task.c.uses).where(gate_task.c.task == task)
+    ).scalar_one_or_none()
+    return total or 0
+
+
+def _task_salt(connection: Connection, task: bytes) -> bytes | None:
+    query = select(gate_task.c.salt).where(gate_task.c.task == task)
+    salt: bytes | None = connection.execute(query).scalar_one_or_none()
+    return salt
+
+
+def _draw_task_salt(connection: Connection, task: bytes) -> bytes:
     values = {"task": task, "salt": secrets.token_bytes(32), "uses": 0}
-    await connection.execute(upsert(gate_task).values(**values).on_conflict_do_nothing())
+    connection.execute(upsert(gate_task).values(**values).on_conflict_do_nothing())
+    salt: bytes = connection.execute(select(gate_task.c.salt).where(gate_task.c.task == task)).scalar_one()
+    return salt
 
 
-def _task_salt(task: bytes) -> Any:
-    return select(gate_task.c.salt).where(gate_task.c.task == task)
+def _task_uses(connection: Connection, task: bytes) -> TaskUses:
+    requests = select(func.count()).select_from(gate_receipt).where(gate_receipt.c.task == task)
+    cids = select(gate_task_use.c.cid).where(gate_task_use.c.task == task).distinct().order_by(gate_task_use.c.cid)
+    found = tuple(connection.execute(cids).scalars())
+    counts = TaskCounts(
+        requests=connection.execute(requests).scalar_one(), uses=_total(connection, task), consents=len(found)
+    )
+    return TaskUses(counts, found)
 
 
-async def _count_answer(connection: AsyncConnection, view: str, epoch: int) -> None:
+def _count_answer(connection: Connection, view: str, epoch: int) -> None:
     mine = (view_epoch.c.view == view, view_epoch.c.epoch == epoch)
-    query = select(view_epoch.c.answers, view_epoch.c.status).where(*mine)
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(select(view_epoch.c.answers, view_epoch.c.status).where(*mine)).one_or_none()
     if row is None or row.status != "published":
         raise RefusedError("epoch_not_open", "The epoch of a view does not answer now.")
     if row.answers >= VIEW_ANSWERS_MAX:
         raise RefusedError("view_key_exhausted", "The view key has given as many answers as one key may.")
-    await connection.execute(update(view_epoch).where(*mine).values(answers=row.answers + 1))
+    connection.execute(update(view_epoch).where(*mine).values(answers=row.answers + 1))
 
 
 def _nonce_reused() -> RefusedError:

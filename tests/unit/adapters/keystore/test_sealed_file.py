@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from lianzheng.adapters.keystore import files
 from lianzheng.adapters.keystore.passphrase import create_passphrase_file, load_passphrase
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.crypto import ed25519
@@ -110,7 +109,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     def fail(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="No space"):
         store.put_secret("b", b"2")
     monkeypatch.undo()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -27,7 +28,7 @@ CID, OTHER_CID = bytes([3]) * 32, bytes([4]) * 32
 CLAIM = UseClaim(TASK, CID, (A,), 3, 10, bytes([5]) * 32, b"request", START_MS)
 
 
-def claim(number: int, *uses: tuple[str, int], **changes: object) -> UseClaim:
+def claim(number: int, *uses: tuple[str, int], **changes: Any) -> UseClaim:
     """Request ``number`` for ``uses``."""
     name = number.to_bytes(32, "big")
     return replace(CLAIM, uses=uses, request_hash=name, request=b"request" + name, **changes)
