@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from ledger_kit import ALPHA, BETA, CHAIN, DELTA, GAMMA, PARTIES, START_MS, Party, make_genesis
-
 from lianzheng.adapters.storage.consent import SqlConsentStore, SqlRefusalStore
 from lianzheng.adapters.storage.database import Database, sqlite_url
 from lianzheng.adapters.storage.identity import SqlEnrolmentStore

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from consent_kit import ALPHA, BETA, DELTA, GAMMA, Network, changed, document, idnorm_of, offer, presentation
 
+from consent_kit import ALPHA, BETA, DELTA, GAMMA, Network, changed, document, idnorm_of, offer, presentation
 from lianzheng.consent.model import ConsentGrant, decode_token
 from lianzheng.consent.status import check_record, read_record
 from lianzheng.consent.submission import ConsentSubmission
