@@ -7,12 +7,12 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compute_kit import BETA, CHAIN
 from lianzheng.compute.protocols.hidden_query.entries import EntryContext
 from lianzheng.compute.protocols.hidden_query.reference import PlainReference
 from lianzheng.compute.protocols.hidden_query.table import build_table, lookup
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.registry import BUNDLES, FORMS, INDICATORS, check_view, view_value
-from tests.compute_kit import BETA, CHAIN
 
 ELEMENTS = [G1.generator() * n for n in range(2, 202)]
 

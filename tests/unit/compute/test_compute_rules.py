@@ -6,6 +6,19 @@ from typing import Any
 
 import pytest
 
+from compute_kit import (
+    ALPHA,
+    BETA,
+    CHAIN,
+    DAY_MS,
+    GAMMA,
+    SISTER,
+    START_MS,
+    STRANGER,
+    RuleLedger,
+    contract,
+    offer,
+)
 from lianzheng.compute.datasets.model import DatasetWithdraw, dataset_record
 from lianzheng.compute.tasks.model import (
     TaskApprove,
@@ -31,19 +44,6 @@ from lianzheng.compute.views.size import is_size_class, size_class, table_shape
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.errors import LianzhengError
 from lianzheng.zk import schnorr
-from tests.compute_kit import (
-    ALPHA,
-    BETA,
-    CHAIN,
-    DAY_MS,
-    GAMMA,
-    SISTER,
-    START_MS,
-    STRANGER,
-    RuleLedger,
-    contract,
-    offer,
-)
 
 VIEW = "beta-clients/wealth/bands"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from compute_kit import CHAIN, DAY_MS, START_MS, Provider, make_provider, offer, sample_people
 from lianzheng.compute.ports import PersonRow
 from lianzheng.compute.protocols.hidden_query.entries import EntryContext
 from lianzheng.compute.protocols.hidden_query.table import Table, lookup
@@ -15,7 +16,6 @@ from lianzheng.compute.views.model import epoch_record
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.errors import ConflictError, FormatError, NotFoundError, RefusedError, UnavailableError
 from lianzheng.identity.idnorm import identity_element
-from tests.compute_kit import CHAIN, DAY_MS, START_MS, Provider, make_provider, offer, sample_people
 
 VIEW = "beta-clients/wealth/bands"
 UNTIL = START_MS + 30 * DAY_MS

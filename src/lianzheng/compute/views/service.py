@@ -129,7 +129,10 @@ class ViewService:
         return erased
 
     async def table(self, view: str, epoch: int) -> bytes:
-        """Wire form of a published table: the same bytes for every requester. Raises ``NotFoundError`` ``epoch_unknown``."""
+        """Wire form of a published table, the same bytes for every requester.
+
+        Raises ``NotFoundError`` ``epoch_unknown``.
+        """
         found = await self._epochs.get(view, epoch)
         data = await self._epochs.table(view, epoch)
         if found is None or data is None or found.status not in ("published", "ended"):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from compute_kit import START_MS, Provider, make_provider, offer, sample_people
 from lianzheng.adapters.storage.compute import EpochRepository, PeerTableRepository
 from lianzheng.adapters.storage.database import Database, sqlite_url
 from lianzheng.adapters.storage.gate import ReceiptRepository, UseRepository
@@ -20,7 +21,6 @@ from lianzheng.compute.tasks.model import ReportRecord
 from lianzheng.compute.tasks.service import TaskService, report_root, verify_report
 from lianzheng.errors import LianzhengError, RefusedError, VerificationError
 from lianzheng.limits import VIEW_ANSWERS_MAX
-from tests.compute_kit import START_MS, Provider, make_provider, offer, sample_people
 
 A, B, C = ("beta-clients/wealth/bands", 1), ("beta-clients/experience/bands", 1), ("beta-clients/wealth/i01-ge-4", 1)
 TASK, OTHER_TASK = bytes([1]) * 32, bytes([2]) * 32

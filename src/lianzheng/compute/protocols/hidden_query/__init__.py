@@ -1,1 +1,1 @@
-"""Hidden query: the requester opens the entry of its consenting customer; the provider learns nothing about whom (§7)."""
+"""Hidden query: the requester opens its consenting customer's entry; the provider learns nothing about whom (§7)."""
