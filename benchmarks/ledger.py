@@ -107,7 +107,9 @@ def open_engine(genesis: Genesis, members: list[Member], folder: Path) -> Embedd
     )
 
 
-async def feed(engine: EmbeddedSequencer, chains: list[list[Transaction]], rate: int | None) -> tuple[float, list[float]]:
+async def feed(
+    engine: EmbeddedSequencer, chains: list[list[Transaction]], rate: int | None
+) -> tuple[float, list[float]]:
     """Submit everything, at ``rate`` a second or with 64 open for each member; seconds taken and latencies in ms."""
     latencies: list[float] = []
     rooms = [asyncio.Semaphore(64) for _ in chains]

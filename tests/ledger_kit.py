@@ -133,7 +133,9 @@ def anchor_payload(previous: bytes | None, fill: int = 1) -> JsonObject:
     ).to_json()
 
 
-def make_sequencer(folder: Path, clock: ManualClock, genesis: Genesis | None = None, **options: Any) -> EmbeddedSequencer:
+def make_sequencer(
+    folder: Path, clock: ManualClock, genesis: Genesis | None = None, **options: Any
+) -> EmbeddedSequencer:
     """A sequencer over files in ``folder`` that hurries."""
     genesis = genesis or make_genesis()
     return EmbeddedSequencer(

@@ -20,7 +20,7 @@ from lianzheng.identity.model import did_of, did_record, did_state_key
 from lianzheng.ids import chain_of_did
 from lianzheng.ledger.context import RuleSpec, Sender, StateView
 from lianzheng.ledger.ports import TxOrigin
-from lianzheng.ledger.transaction import Transaction, signing_bytes, transaction_id
+from lianzheng.ledger.transaction import Transaction, body_bytes, payload_bytes, signing_bytes, transaction_id
 from lianzheng.limits import EXPIRY_AHEAD_MS_MAX
 
 __all__ = ["Authenticator", "Envelope", "check_expiry", "parse_envelope"]
@@ -55,16 +55,16 @@ def parse_envelope(wire: bytes, chain_id: str, rules: Mapping[str, RuleSpec]) ->
     spec = rules.get(body.kind)
     if spec is None:
         raise RefusedError("kind_unknown", "This network has no such kind of transaction.")
+    signed = body_bytes(wire)
     payload = spec.payload.from_json(body.payload)
-    if payload.to_json() != body.payload:
+    if payload.to_bytes() != payload_bytes(signed):
         raise FormatError("json_not_canonical", "A payload is not in the one encoding of its type.")
     if spec.ordered and body.nonce is not None:
         raise RefusedError("nonce_unexpected", "This kind is ordered by its payload and carries no nonce.")
     if not spec.ordered and body.nonce is None:
         raise RefusedError("nonce_missing", "This kind needs a nonce.")
-    data = body.to_bytes()
-    origin = TxOrigin(transaction_id(data), body.kind, body.sender)
-    return Envelope(transaction, spec, payload, signing_bytes(data), origin)
+    origin = TxOrigin(transaction_id(signed), body.kind, body.sender)
+    return Envelope(transaction, spec, payload, signing_bytes(signed), origin)
 
 
 def check_expiry(expires_at: int, time_ms: int) -> None:

@@ -31,9 +31,7 @@ def sign_agreement(
     key = agreement_key(payload.agreement, sender.name)
     if state.get(key) is not None:
         raise ConflictError("agreement_already_signed", "The sender has signed this agreement before.")
-    record = Agreement(
-        agreement=payload.agreement, member=sender.name, height=block.height, time_ms=block.time_ms
-    )
+    record = Agreement(agreement=payload.agreement, member=sender.name, height=block.height, time_ms=block.time_ms)
     return Effects(writes=((key, record.to_json()),), events=({"type": "agreement.sign", "member": sender.name},))
 
 

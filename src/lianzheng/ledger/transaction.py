@@ -16,7 +16,15 @@ from lianzheng.encoding.model import Bytes64, Natural, Record, TimeMs
 from lianzheng.ids import ChainId
 from lianzheng.limits import TRANSACTION_BYTES_MAX
 
-__all__ = ["Transaction", "TransactionBody", "TransactionProof", "signing_bytes", "transaction_id"]
+__all__ = [
+    "Transaction",
+    "TransactionBody",
+    "TransactionProof",
+    "body_bytes",
+    "payload_bytes",
+    "signing_bytes",
+    "transaction_id",
+]
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,24}(\.[a-z_]{1,32}){1,2}$")]
 Sender = Annotated[str, StringConstraints(min_length=3, max_length=120)]
@@ -54,6 +62,23 @@ class Transaction(Record):
     def parse(cls, data: bytes) -> Transaction:
         """Strict decode of the wire form; raises ``FormatError`` with the codes of ``Record.from_bytes``."""
         return cls.from_bytes(data, TRANSACTION_BYTES_MAX)
+
+
+def body_bytes(wire: bytes) -> bytes:
+    """Canonical bytes of the body inside a parsed transaction's wire form, without encoding it anew.
+
+    Keys are sorted, so the body comes first and the proof last; a quotation mark inside a text is escaped, and
+    nothing in a proof nests, so the last ``,"proof":`` is the envelope's own.
+    """
+    return wire[len(b'{"body":') : wire.rindex(b',"proof":')]
+
+
+def payload_bytes(body: bytes) -> bytes:
+    """Canonical bytes of the payload inside :func:`body_bytes`.
+
+    Only texts without nested members stand before ``"payload":`` and after the last ``,"sender":``.
+    """
+    return body[body.index(b'"payload":') + len(b'"payload":') : body.rindex(b',"sender":')]
 
 
 def signing_bytes(body: TransactionBody | bytes) -> bytes:

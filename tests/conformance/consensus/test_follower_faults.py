@@ -94,9 +94,7 @@ def _resign(block: Block, **changes: object) -> SignedHead:
         (lambda block: block.model_copy(update={"transactions": ()}), "block_invalid"),
         (lambda block: block.model_copy(update={"results": ()}), "block_invalid"),
         (
-            lambda block: block.model_copy(
-                update={"head": block.head.model_copy(update={"signature": b"\0" * 64})}
-            ),
+            lambda block: block.model_copy(update={"head": block.head.model_copy(update={"signature": b"\0" * 64})}),
             "head_signature_invalid",
         ),
         (lambda block: block.model_copy(update={"head": _resign(block, height=2)}), "block_invalid"),

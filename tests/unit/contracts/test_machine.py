@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from ledger_kit import (
@@ -24,6 +24,7 @@ from lianzheng.contracts.registry import ALL_RULES
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import encode
+from lianzheng.encoding.model import Record
 from lianzheng.errors import ConfigError, LianzhengError, RefusedError
 from lianzheng.evidence.model import AnchorPayload, anchor_digest
 from lianzheng.governance.model import AgreementSign, agreement_key, member_key
@@ -68,6 +69,7 @@ def test_an_accepted_transaction_writes_state_and_nonce() -> None:
         (_sign(kind="no.such_kind"), "kind_unknown"),
         (_sign(payload={}), "field_invalid"),
         (_sign(payload=agreement_payload() | {"more": 1}), "field_invalid"),
+        (BETA.transaction("consent.grant", {"v": True, "grants": []}, 1).to_bytes(), "field_invalid"),
         (_sign(nonce=None), "nonce_missing"),
         (_sign(key_id="#other"), "key_unknown"),
         (_sign(sender=Party("stranger").did), "sender_unknown"),
@@ -94,7 +96,11 @@ def test_a_refusal_before_authentication_changes_nothing(data: bytes, code: str)
     ("kind", "payload", "code"),
     [
         ("agreement.sign", AgreementSign(agreement=b"o" * 32).to_json(), "agreement_unknown"),
-        ("member.update", update_payload(1) | {"certificate": b64u_encode(b"certificate of gamma")}, "certificate_in_use"),
+        (
+            "member.update",
+            update_payload(1) | {"certificate": b64u_encode(b"certificate of gamma")},
+            "certificate_in_use",
+        ),
         ("evidence.anchor", anchor_payload(b"p" * 32), "anchor_previous_mismatch"),
     ],
 )
@@ -189,6 +195,20 @@ def test_defects_of_rules_become_one_refusal_and_leave_no_half_effects() -> None
         result = _apply(machine, BETA.transaction("test.rule", agreement_payload(), 1).to_bytes())
         assert result.code == code
         assert machine.state.get("a") is None and machine.log.size == 0
+
+
+class _Versioned(Record):
+    v: Literal[1] = 1
+
+
+@pytest.mark.parametrize("payload", [{}, {"v": True}])
+def test_a_payload_has_one_encoding(payload: dict[str, Any]) -> None:
+    """``True`` passes for 1 in the typed value, and a default for a missing member; neither is the one form."""
+    machine = _machine(RuleSpec("test.rule", _Versioned, lambda *_: Effects()))
+    before = machine.app_hash()
+    assert _apply(machine, BETA.transaction("test.rule", payload, 1).to_bytes()).code == "json_not_canonical"
+    assert machine.app_hash() == before
+    assert _apply(machine, BETA.transaction("test.rule", {"v": 1}, 1).to_bytes()).ok
 
 
 def test_a_full_disk_or_memory_stops_the_node_instead_of_becoming_a_result() -> None:

@@ -118,9 +118,7 @@ class EmbeddedFollower:
     def status(self) -> EngineStatus:
         """Where the engine stands; ``lag`` is what it knows to be missing."""
         lag = max(self._fresh.required_height - self._chain.height, 0)
-        return engine_status(
-            self._chain, role="follower", lag=lag, running=self._running, trouble=self._trouble
-        )
+        return engine_status(self._chain, role="follower", lag=lag, running=self._running, trouble=self._trouble)
 
     def assert_fresh(self) -> None:
         """Return only if this node may answer on its head (GATE-4).

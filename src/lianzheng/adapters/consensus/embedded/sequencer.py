@@ -20,7 +20,7 @@ from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import Application, EngineStatus, LogProof, Receipt, TxResult
 from lianzheng.ledger.roots import results_root, transactions_root
 from lianzheng.ledger.statement import HeadStatement, Statement, make_statement
-from lianzheng.ledger.transaction import Transaction, transaction_id
+from lianzheng.ledger.transaction import Transaction, body_bytes, transaction_id
 from lianzheng.limits import (
     BLOCK_BYTES_MAX,
     BLOCK_INTERVAL_MS,
@@ -40,6 +40,7 @@ class _Pending:
     tx_id: bytes
     data: bytes
     receipt: asyncio.Future[Receipt]
+    arrived: float
 
 
 class EmbeddedSequencer:
@@ -94,11 +95,13 @@ class EmbeddedSequencer:
 
         Raises ``UnavailableError`` ``ledger_stopped``, ``ledger_busy``, ``ledger_storage_failed``.
         """
-        return await self._submit(tx.to_bytes(), transaction_id(tx.body))
+        wire = tx.to_bytes()
+        return await self._submit(wire, transaction_id(body_bytes(wire)))
 
     async def submit_bytes(self, transaction: bytes) -> Receipt:
         """As :meth:`submit` for the wire form; raises ``FormatError`` where it has no transaction's form."""
-        return await self._submit(transaction, transaction_id(Transaction.parse(transaction).body))
+        Transaction.parse(transaction)
+        return await self._submit(transaction, transaction_id(body_bytes(transaction)))
 
     @property
     def state(self) -> StateView:
@@ -157,9 +160,10 @@ class EmbeddedSequencer:
             return Receipt(tx_id, 0, 0, self._chain.time_ms, verdict)
         if len(self._queue) >= PENDING_TRANSACTIONS_MAX:
             raise ledger_busy()
-        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
         self._pending[tx_id] = future
-        self._queue.append(_Pending(tx_id, data, future))
+        self._queue.append(_Pending(tx_id, data, future, loop.time()))
         self._arrived.set()
         if len(self._queue) >= BLOCK_TRANSACTIONS_MAX:
             self._full.set()
@@ -170,7 +174,8 @@ class EmbeddedSequencer:
             while self._running:
                 await _wait(self._arrived, self._until_heartbeat())
                 if self._queue and self._running:
-                    await _wait(self._full, self._interval_ms)
+                    waited_ms = (asyncio.get_running_loop().time() - self._queue[0].arrived) * 1000
+                    await _wait(self._full, max(self._interval_ms - waited_ms, 0))
                 batch = self._take()
                 if batch or self._heartbeat_due():
                     await self._produce(batch)
@@ -251,7 +256,7 @@ def _settle(future: asyncio.Future[Receipt], outcome: Receipt | LianzhengError) 
         future.set_result(outcome)
 
 
-async def _wait(event: asyncio.Event, timeout_ms: int) -> None:
+async def _wait(event: asyncio.Event, timeout_ms: float) -> None:
     try:
         await asyncio.wait_for(event.wait(), timeout_ms / 1000)
     except TimeoutError:

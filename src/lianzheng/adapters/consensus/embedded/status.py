@@ -14,9 +14,7 @@ _OPERATOR = (
 )
 
 
-def engine_status(
-    chain: Chain, *, role: str, lag: int, running: bool, trouble: str | None = None
-) -> EngineStatus:
+def engine_status(chain: Chain, *, role: str, lag: int, running: bool, trouble: str | None = None) -> EngineStatus:
     """Status of an engine over ``chain`` (CON-7: fewer than four groups tolerate no loss)."""
     groups = {member.control_group for member in chain.genesis.members}
     warnings = [_OPERATOR]

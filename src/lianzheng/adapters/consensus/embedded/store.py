@@ -92,9 +92,7 @@ class BlockStore:
 
     def find(self, tx_id: bytes) -> tuple[int, int] | None:
         """Height and position of a transaction, or None."""
-        row = self._reader.execute(
-            "SELECT height, position FROM transactions WHERE tx_id = ?", (tx_id,)
-        ).fetchone()
+        row = self._reader.execute("SELECT height, position FROM transactions WHERE tx_id = ?", (tx_id,)).fetchone()
         return None if row is None else (int(row[0]), int(row[1]))
 
     async def close(self) -> None:
