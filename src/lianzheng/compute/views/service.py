@@ -71,7 +71,7 @@ class ViewService:
         """A new epoch of ``view`` over the rows now loaded, published; it answers from now until ``until_ms``.
 
         Earlier epochs go on until their own end. Raises ``NotFoundError`` ``dataset_empty`` (nothing loaded),
-        ``RefusedError`` with a rule's code (then nothing remains of the epoch), and ``UnavailableError`` of the
+        ``ConflictError`` ``dataset_changed``, ``RefusedError`` with a rule's code (then nothing remains of the epoch), and ``UnavailableError`` of the
         engine (then :meth:`resume` carries on).
         """
         async with self._building:
@@ -155,6 +155,8 @@ class ViewService:
         values: list[tuple[bytes, bytes]] = []
         async for people in self._datasets.people(dataset):
             values += await asyncio.to_thread(values_of, view, people)
+        if await self._datasets.current(dataset) != load:
+            raise ConflictError("dataset_changed", "The dataset was loaded anew meanwhile.", next_step="Try again.")
         number = await self._next_number(view)
         context = EntryContext(self._chain_id, self._provider, view, number, secrets.token_bytes(32))
         key, table = await asyncio.to_thread(_draw, values, context)
