@@ -71,8 +71,8 @@ class ViewService:
         """A new epoch of ``view`` over the rows now loaded, published; it answers from now until ``until_ms``.
 
         Earlier epochs go on until their own end. Raises ``NotFoundError`` ``dataset_empty`` (nothing loaded),
-        ``ConflictError`` ``dataset_changed``, ``RefusedError`` with a rule's code (then nothing remains of the epoch), and ``UnavailableError`` of the
-        engine (then :meth:`resume` carries on).
+        ``ConflictError`` ``dataset_changed``, ``RefusedError`` with a rule's code (then nothing remains of the
+        epoch), and ``UnavailableError`` of the engine (then :meth:`resume` carries on).
         """
         async with self._building:
             for epoch in await self._epochs.all():  # numbers are consecutive: an unfinished epoch goes first
