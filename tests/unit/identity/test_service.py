@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 
 from consent_kit import ALPHA, BETA, GAMMA, Customers, Network, Secrets, changed, document, idnorm_of
+from lianzheng.crypto import ed25519
+from lianzheng.crypto.hazmat.bls12381 import G1
+from lianzheng.encoding.binary import b64u_encode
 from lianzheng.errors import LianzhengError
-from lianzheng.identity.enrolment import make_enrolment_request
+from lianzheng.identity.enrolment import _signing_bytes, make_enrolment_request
+from lianzheng.identity.idnorm import identity_element
+from lianzheng.identity.model import Sigma
 from lianzheng.limits import CREDENTIAL_PERIOD_MS, ENROLMENT_NONCE_MS
 from lianzheng.wallet import Wallet
 from lianzheng.wallet.keys import did_seed, holder_secret
@@ -78,7 +83,7 @@ async def test_a_holder_key_stands_for_one_person(network: Network) -> None:
     ("code", "change"),
     [
         ("enrolment_signature_invalid", {"document__number": document(2).number}),
-        ("enrolment_signature_invalid", {"holder": document}),
+        ("enrolment_signature_invalid", {"holder": b64u_encode(G1.generator().to_bytes())}),
         ("enrolment_misdirected", {"issuer": GAMMA.did}),
         ("enrolment_misdirected", {"chain_id": "other"}),
         ("key_unknown", {"key_id": "#node"}),
@@ -89,10 +94,6 @@ async def test_an_altered_request_is_refused(network: Network, code: str, change
     await network.publish(BETA, issuer)
     wallet = network.wallet()
     request = wallet.enrol(await issuer.challenge(wallet.did), BETA.did, network.paper)
-    if "holder" in change:
-        change = {
-            "holder": wallet.enrol(await issuer.challenge(wallet.did), BETA.did, document(3)).to_json()["proof"][:64]
-        }
     with pytest.raises(LianzhengError, match=code):
         await issuer.enrol(changed(request, **change))
 
@@ -101,12 +102,9 @@ async def test_knowledge_of_v_is_proved_for_this_did_issuer_and_nonce(network: N
     """The same wallet answers three other challenges; each proof, put under the right request, is refused."""
     issuer = network.issuer(BETA)
     await network.publish(BETA, issuer)
-    wallet, seed = network.wallet(), b""
+    wallet = network.wallet()
     seed = wallet._state.seed
     secret, signer = holder_secret(seed, wallet.chain_id), did_seed(seed, wallet.chain_id)
-    from lianzheng.crypto import ed25519
-    from lianzheng.identity.enrolment import _signing_bytes
-
     for other in ({"nonce": b"\1" * 32}, {"did": ALPHA.did}, {"issuer": GAMMA.did}, {"chain_id": "other"}):
         challenge = await issuer.challenge(wallet.did)
         foreign = make_enrolment_request(
@@ -136,10 +134,6 @@ async def test_the_wallet_refuses_a_signature_under_any_key_but_the_ledgers(netw
     wallet = network.wallet()
     request = wallet.enrol(await issuer.challenge(wallet.did), BETA.did, network.paper)
     response = await issuer.enrol(request)
-    from lianzheng.crypto.hazmat.bls12381 import G1
-    from lianzheng.identity.idnorm import identity_element
-    from lianzheng.identity.model import Sigma
-
     message = (G1.generator(), identity_element(idnorm_of(network.paper)), G1.from_bytes(request.holder))
     marked = Sigma.of(spseq.sign(spseq.SecretKey.generate(), message))
     state = network.ledger.state
