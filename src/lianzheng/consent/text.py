@@ -78,23 +78,29 @@ Processors: {processors}
 Purpose: {purpose}
 Content (answers in bands only; no holdings, amounts, telephone numbers or addresses):
 {indicators}
-Looking back {look_back_months} months; method: hidden query, the providers do not learn who is asked about; at most {queries} queries ({max_uses} counted uses).
+Looking back {look_back_months} months; method: hidden query, the providers do not learn who is asked about; at \
+most {queries} queries ({max_uses} counted uses).
 
 3. Sensitive personal information
-Financial assets and trading are sensitive personal information. Without them the requesting institution assesses you from its own records only; with them the result may be lowered or flagged for review, and is never raised.
+Financial assets and trading are sensitive personal information. Without them the requesting institution \
+assesses you from its own records only; with them the result may be lowered or flagged for review, and is never \
+raised.
 
 4. Automated decisions
-Bands are one basis of the assessment and a person reviews it; you may ask for an explanation and refuse a decision made by automated means alone.
+Bands are one basis of the assessment and a person reviews it; you may ask for an explanation and refuse a \
+decision made by automated means alone.
 
 5. Validity and retention
 Valid from {not_before} to {not_after}; results are deleted or restricted after {retention_days} days.
 
 6. Your rights
 You may see, copy, correct, complain or withdraw at any time. Complaints: {complaints}.
-Withdrawing is as easy as giving: one step in the wallet, after which no institution makes new use; earlier processing is not affected. Refusing affects neither opening an account nor a local assessment.
+Withdrawing is as easy as giving: one step in the wallet, after which no institution makes new use; earlier \
+processing is not affected. Refusing affects neither opening an account nor a local assessment.
 
 7. Separate confirmations
-(1) The query at the institutions named; (2) processing of sensitive personal information; (3) automated processing; (4) how to withdraw and its effect.
+(1) The query at the institutions named; (2) processing of sensitive personal information; (3) automated \
+processing; (4) how to withdraw and its effect.
 """,
 )
 TEMPLATES: dict[str, ConsentTemplate] = {template.id: template for template in (_ZH, _EN)}

@@ -124,7 +124,7 @@ def check_terms(terms: Terms, *, chain_id: str, provider: str, version_min: int 
 
 
 def check_views(terms: Terms, views: Collection[str]) -> None:
-    """Every view asked for stands in the terms (GATE-0, GATE-3). Raises ``RefusedError`` ``token_view_not_in_terms``."""
+    """Every view asked for stands in the terms (GATE-0, GATE-3). Raises ``token_view_not_in_terms``."""
     if not set(views) <= set(terms.views):
         raise RefusedError("token_view_not_in_terms", "A view that is asked for does not stand in the terms.")
 

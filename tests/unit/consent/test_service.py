@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -68,7 +68,7 @@ async def test_grants_that_could_not_be_noted_are_found_on_the_ledger(network: N
     assert {token.state for token in await network.store.tokens(received.consent_id)} == {"granted"}
 
 
-async def _lost(_: object) -> None:
+async def _lost(codes: Mapping[bytes, str]) -> None:
     """A crash between posting and noting."""
 
 

@@ -28,7 +28,7 @@ def add_proof(
     sign: Callable[[bytes], bytes],
     purpose: str = "assertionMethod",
 ) -> JsonObject:
-    """A copy of ``document`` with a proof. ``created`` is an RFC 3339 time. Raises ``FormatError`` ``proof_present``."""
+    """A copy of ``document`` with a proof; ``created`` is an RFC 3339 time. Raises ``proof_present``."""
     if "proof" in document:
         raise FormatError("proof_present", "The document carries a proof already.")
     options = {

@@ -1,4 +1,4 @@
-"""``KycCredential``: a member states that it has checked a person's document (ID-7). It carries no number and no name."""
+"""``KycCredential``: a member has checked a person's document (ID-7). It carries no number and no name."""
 
 from __future__ import annotations
 

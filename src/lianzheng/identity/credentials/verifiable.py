@@ -53,7 +53,7 @@ def verify_credential(document: JsonObject, resolve_key: Callable[[str], bytes],
     """The credential is its issuer's own, whole, and valid at ``now_ms``.
 
     Raises ``VerificationError``: ``credential_malformed``, ``credential_issuer_mismatch``,
-    ``credential_not_yet_valid``, ``credential_expired`` and those of ``verify_proof``; ``FormatError`` ``time_invalid``.
+    ``credential_not_yet_valid``, ``credential_expired`` ``time_invalid`` and those of ``verify_proof``.
     """
     context, types = document.get("@context"), document.get("type")
     if not isinstance(context, list) or context[:1] != [CONTEXT[0]]:
