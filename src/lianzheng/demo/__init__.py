@@ -1,1 +1,1 @@
-"""The scene that ``make demo`` plays: real survey data, synthetic people, real nodes."""
+"""The scene that ``make demo`` plays: three brokers, real servers, real files, real refusals."""

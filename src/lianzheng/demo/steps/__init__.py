@@ -1,0 +1,1 @@
+"""One module a step of the scene, in the order in which they are played."""
