@@ -13,10 +13,11 @@ import argparse
 import asyncio
 import os
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+import orjson
 
 from lianzheng.adapters.consensus.embedded import EmbeddedSequencer
 from lianzheng.clock import SystemClock
@@ -213,13 +214,7 @@ def main() -> None:
         "median": medians,
         "target": {"transactions_per_second": 2000, "steady_p95_ms": 50},
     }
-    sys.stdout.write(_json(report) + "\n")
-
-
-def _json(value: object) -> str:
-    import json
-
-    return json.dumps(value, indent=2)
+    print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from lianzheng.errors import VerificationError
 from lianzheng.ledger.proofs import verify_consistency, verify_leaf_inclusion
 
 
-def _cases(folder: Path) -> list[tuple[str, dict[str, object]]]:
+def _cases(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     files = sorted(folder.rglob("*.json"))
     return [(str(path.relative_to(folder)), json.loads(path.read_text())) for path in files]
 

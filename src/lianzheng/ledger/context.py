@@ -106,4 +106,4 @@ class RuleSpec:
 
 
 Rule = Callable[[StateView, Sender, Any, TransactionBody, BlockContext], Effects]
-"""``(state, sender, payload, body, block) -> Effects``; refuses by raising a ``LianzhengError`` whose code is the result."""
+"""``(state, sender, payload, body, block) -> Effects``; the code of a ``LianzhengError`` raised is the result."""

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from ledger_kit import (
     ALPHA,
     BETA,
@@ -20,7 +21,6 @@ from ledger_kit import (
     make_sequencer,
     update_payload,
 )
-
 from lianzheng.clock import ManualClock
 from lianzheng.errors import ConfigError, NotFoundError, UnavailableError
 from lianzheng.ledger.apphash import app_hash

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
 from ledger_kit import (
     ALPHA,
     BETA,
@@ -21,7 +22,6 @@ from ledger_kit import (
     make_sequencer,
     update_payload,
 )
-
 from lianzheng.adapters.consensus.embedded import EmbeddedFollower, EmbeddedSequencer
 from lianzheng.clock import ManualClock
 from lianzheng.contracts.machine import Machine

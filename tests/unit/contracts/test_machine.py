@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
+
 from ledger_kit import (
     AGREEMENT,
     ALPHA,
@@ -17,7 +18,6 @@ from ledger_kit import (
     make_genesis,
     update_payload,
 )
-
 from lianzheng.contracts.machine import Machine
 from lianzheng.contracts.permissions import PERMISSIONS
 from lianzheng.contracts.registry import ALL_RULES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ledger_kit import ALPHA, BETA, DELTA, START_MS, Party, make_genesis, update_payload
-
 from lianzheng.contracts.machine import Machine
 from lianzheng.crypto.digest import sha256_raw
 from lianzheng.governance.service import MemberDirectory

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from ledger_kit import BETA, CHAIN, START_MS, agreement_payload, make_sequencer, update_payload
 
+from ledger_kit import BETA, CHAIN, START_MS, agreement_payload, make_sequencer, update_payload
 from lianzheng.clock import ManualClock
 from lianzheng.errors import RefusedError
 from lianzheng.ledger.nonces import highest_nonce

@@ -16,7 +16,8 @@ def _plain_root(entries: dict[str, dict[str, int]]) -> bytes:
 
 
 def test_root_after_each_kind_of_change_equals_a_fresh_tree() -> None:
-    state, mirror = MemoryState(), {}
+    state = MemoryState()
+    mirror: dict[str, dict[str, int]] = {}
     steps: list[list[tuple[str, dict[str, int] | None]]] = [
         [("m", {"v": 1})],
         [("a", {"v": 1}), ("z", {"v": 1})],
@@ -57,7 +58,7 @@ def test_a_write_that_cannot_be_encoded_leaves_everything_as_it_was() -> None:
     state.apply([("a", {"v": 1})])
     before = state.root()
     with pytest.raises(FormatError):
-        state.apply([("a", {"v": 2}), ("b", {"v": 1.5})])  # type: ignore[dict-item]
+        state.apply([("a", {"v": 2}), ("b", {"v": 1.5})])
     assert state.root() == before and state.get("a") == {"v": 1}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ledger_kit import ALPHA, BETA, CHAIN
 
+from ledger_kit import ALPHA, BETA, CHAIN
 from lianzheng.crypto import ed25519
 from lianzheng.errors import VerificationError
 from lianzheng.ledger.block import Head, SignedHead, head_hash, head_signing_bytes, verify_signed_head

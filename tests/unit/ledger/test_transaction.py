@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
-from ledger_kit import BETA
 
+from ledger_kit import BETA
 from lianzheng.encoding.canonical import encode
 from lianzheng.errors import FormatError
 from lianzheng.ledger.transaction import Transaction, body_bytes, payload_bytes, signing_bytes, transaction_id
@@ -17,7 +18,8 @@ NASTY = ('","proof":{', ',"proof":', '"payload":', ',"sender":"', "\\", '"', '{"
 @pytest.mark.parametrize("text", NASTY)
 def test_slices_equal_a_fresh_encoding(text: str) -> None:
     payload = {"a": {"payload": text, "proof": {"sender": text}}, "sender": {"sender": [text]}, "v": text}
-    for changes in ({}, {"sender": f"did:{text}"}, {"key_id": f"#{text}"}):
+    cases: tuple[dict[str, Any], ...] = ({}, {"sender": f"did:{text}"}, {"key_id": f"#{text}"})
+    for changes in cases:
         transaction = BETA.transaction("some.kind", payload, 1, **changes)
         wire = transaction.to_bytes()
         assert Transaction.parse(wire) == transaction

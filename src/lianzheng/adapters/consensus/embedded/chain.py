@@ -83,8 +83,9 @@ class Chain:
     async def open(self, *, behind_ok: bool) -> None:
         """Rebuild the state from the blocks on disk, checking each; a follower may lie behind what it has served.
 
-        Raises ``ConfigError`` ``genesis_mismatch``, ``ledger_in_use``, ``UnavailableError`` ``state_diverged``, ``ledger_forked``, ``ledger_rolled_back``; ``FormatError`` or
-        ``VerificationError`` ``block_invalid``, ``head_signature_invalid`` where a stored block is damaged.
+        Raises ``ConfigError`` ``genesis_mismatch``, ``ledger_in_use``; ``UnavailableError`` ``state_diverged``,
+        ``ledger_forked``, ``ledger_rolled_back``; ``FormatError``, or ``VerificationError`` ``block_invalid``,
+        ``head_signature_invalid``, where a stored block is damaged.
         """
         try:
             await self.store.open(self.genesis_digest)

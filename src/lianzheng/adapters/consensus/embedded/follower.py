@@ -172,13 +172,15 @@ class EmbeddedFollower:
     async def refresh(self) -> None:
         """Ask the sequencer, then the other followers, how far they are; errors as :meth:`sync`."""
         await self._ask_one(self._link, self._genesis.sequencer.did, sequencer=True)
-        for witness in self._witnesses:
-            try:
-                await self._ask_one(witness, witness.did, sequencer=False)
-            except LianzhengError as error:
-                if error.code in _FATAL:
-                    raise
-                self._trouble = error.code
+        answers = await asyncio.gather(
+            *(self._ask_one(witness, witness.did, sequencer=False) for witness in self._witnesses),
+            return_exceptions=True,
+        )
+        for answer in answers:  # a witness may be away; what one shows of a fork, or a defect here, may not pass
+            if isinstance(answer, BaseException) and not (
+                isinstance(answer, LianzhengError) and answer.code not in _FATAL
+            ):
+                raise answer
         if self._fresh.required_height > self._chain.height:
             self._nudge.set()
 

@@ -50,7 +50,10 @@ class BlockStore:
         self.served: tuple[int, bytes] | None = None
 
     async def open(self, genesis: bytes) -> None:
-        """Create or open. Raises ``ConfigError`` ``genesis_mismatch`` for another network's database; ``ledger_in_use``."""
+        """Create or open.
+
+        Raises ``ConfigError``: ``genesis_mismatch`` for another network's database, ``ledger_in_use``.
+        """
         self.served = self._water.open()
         await self._in_writer(self._open_writer)
         self._read_connection = self._connect()
