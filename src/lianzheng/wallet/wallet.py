@@ -24,6 +24,7 @@ from lianzheng.wallet.ports import WalletStore
 __all__ = ["Wallet"]
 
 _EXPIRY_MS = 3600 * 1000
+_WITHDRAWAL_EXPIRY_MS = 23 * 3600 * 1000  # the longest that LED-3 lets a client ask: nodes post it when they can
 
 
 class Wallet:
@@ -140,7 +141,8 @@ class Wallet:
         """Revocations of every token of a consent; calling it again gives them anew. Raises ``consent_unknown``."""
         held = self._held(consent_id)
         self._mark(held, "withdrawn")
-        return acts.withdraw_transactions(self._state, held.tokens, self._expiry())
+        expires_at = self._clock.now_ms() + _WITHDRAWAL_EXPIRY_MS
+        return acts.withdraw_transactions(self._state, held.tokens, expires_at)
 
     def pause(self, consent_id: str, ledger: StateView, *, resume: bool = False) -> tuple[Transaction, ...]:
         """Pause (or resume) every token of a consent on its present record. Raises ``consent_unknown``."""
