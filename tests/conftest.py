@@ -1,13 +1,16 @@
-"""Fixtures for every test."""
+"""Fixtures for every test, and the rule that nothing is skipped where it counts."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
+_IN_CI = os.environ.get("CI") == "true"
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +21,23 @@ def shared_vectors() -> Path:
     if not folder.is_dir():
         pytest.skip(f"published vectors are absent: {folder} (set LIANZHENG_SHARED to the folder above 'vectors')")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """With CI=true a skipped test fails: a missing tool or file must not pass for success."""
+    report = yield
+    if _IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped in CI: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """As above, for a module that skips itself."""
+    report = yield
+    if _IN_CI and report.outcome == "skipped":
+        report.outcome = "failed"
+        report.longrepr = f"{collector.nodeid} was skipped in CI: {report.longrepr}"
+    return report
