@@ -11,9 +11,9 @@ from lianzheng.errors import FormatError
 
 __all__ = ["ChainId", "Did", "KeyId", "ViewId", "chain_of_did", "check_did", "view_id"]
 
-_DID = re.compile(r"did:lz:([a-z0-9-]{1,32}):(z[1-9A-HJ-NP-Za-km-z]{43,45})\Z")
+_DID = re.compile(r"did:lz:([a-z0-9-]{1,32}):(z[1-9A-HJ-NP-Za-km-z]{40,45})\Z")
 ChainId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
-Did = Annotated[str, StringConstraints(pattern=r"^did:lz:[a-z0-9-]{1,32}:z[1-9A-HJ-NP-Za-km-z]{43,45}$")]
+Did = Annotated[str, StringConstraints(pattern=r"^did:lz:[a-z0-9-]{1,32}:z[1-9A-HJ-NP-Za-km-z]{40,45}$")]
 KeyId = Annotated[str, StringConstraints(pattern=r"^#[a-z0-9-]{1,40}$")]
 """Fragment of a verification method below a DID, such as ``#node`` or ``#cred-0`` (B12)."""
 ViewId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}/[a-z0-9-]{1,32}/[a-z0-9-]{1,32}$")]

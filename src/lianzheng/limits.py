@@ -178,3 +178,18 @@ BLOCKS_ANSWER_MAX = 8
 
 GENESIS_BYTES_MAX = 4 * 1024 * 1024
 """256 founders with their certificates."""
+
+PEER_CONNECT_S = 5
+"""A member's node on any network between members answers a handshake within this; else it is down."""
+
+PEER_ANSWER_S = 20
+"""The longest silence of a peer during one request; a query goes on without it after that."""
+
+PEER_TRANSFER_S = 15 * 60
+"""The longest transfer, that of a table of ``TABLE_BYTES_MAX`` at 5 Mbit/s; stops a peer that answers in drips."""
+
+PEER_CONNECTIONS_MAX = 32
+"""Connections from this node to one peer: more would only queue at its two or four cores."""
+
+PROBLEM_BYTES_MAX = 16 * 1024
+"""A problem+json is a code and two sentences."""

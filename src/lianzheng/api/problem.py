@@ -41,7 +41,9 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     async def http(_: Request, error: Exception) -> JSONResponse:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        return problem(status, {404: "route_unknown", 405: "method_not_allowed"}.get(status, "http_error"), "No such route.")
+        return problem(
+            status, {404: "route_unknown", 405: "method_not_allowed"}.get(status, "http_error"), "No such route."
+        )
 
     async def unexpected(_: Request, error: Exception) -> JSONResponse:
         # The type alone is logged: an exception's text may quote data.

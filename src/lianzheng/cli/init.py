@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from lianzheng.clock import SystemClock
+from lianzheng.identity.idnorm import normalise_number
 from lianzheng.identity.model import CreationOperation, did_of
 from lianzheng.ledger.genesis import genesis_digest
 from lianzheng.node.setup import MemberProfile, create_genesis, create_home, load_card
@@ -37,6 +38,7 @@ def member(
     The passphrase file protects copies of the key store that travel without it (backups), not one beside it.
     Send `member.json` to the founders; it holds nothing secret.
     """
+    normalise_number("USCC", "CN", uscc)
     profile = MemberProfile(name=name, type=member_type, uscc=uscc, address=address, control_group=control_group)
     card = create_home(out, profile, chain_id, host, internal_port, peer_port)
     did = did_of(CreationOperation.from_json(card.did_operation))
@@ -50,10 +52,15 @@ def network(
     cards: Annotated[list[Path], typer.Option("--member", help="A founder's member.json; the first one sequences.")],
     agreement: Annotated[Path, typer.Option(help="The alliance agreement that every founder signs.")],
     out: Annotated[Path, typer.Option(help="File to write.")] = Path("genesis.json"),
+    test_network: Annotated[
+        bool, typer.Option(help="Admit sample people (area 99xxxx); for ever a test network.")
+    ] = False,
 ) -> None:
     """Make genesis from the founders' cards. Every founder copies it beside its node.toml and compares the digest."""
     members = tuple(load_card(path) for path in cards)
-    genesis = create_genesis(chain_id, members, agreement.read_bytes(), {}, SystemClock())
+    genesis = create_genesis(
+        chain_id, members, agreement.read_bytes(), {"test_network": int(test_network)}, SystemClock()
+    )
     out.write_bytes(genesis.to_bytes())
     _CONSOLE.print(f"genesis {out}\ndigest  {genesis_digest(genesis).hex()}", markup=False)
     _CONSOLE.print("next    lianzheng node run --config node.toml   (each founder, the first one first)", markup=False)

@@ -8,7 +8,9 @@ import typer
 from rich.console import Console
 
 from lianzheng import __version__
-from lianzheng.cli import dataset, demo, init, node, verify
+from lianzheng.cli import dataset, init, node
+from lianzheng.cli.demo import demo
+from lianzheng.cli.verify import verify
 from lianzheng.errors import LianzhengError
 
 __all__ = ["app", "main"]
@@ -26,8 +28,8 @@ app = typer.Typer(
 app.add_typer(init.app, name="init")
 app.add_typer(node.app, name="node")
 app.add_typer(dataset.app, name="dataset")
-app.command("verify")(verify.verify)
-app.command("demo")(demo.demo)
+app.command("verify")(verify)
+app.command("demo")(demo)
 
 
 def _version(value: bool) -> None:

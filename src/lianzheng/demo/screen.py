@@ -34,7 +34,9 @@ class Screen:
         now = self._clock.boot_us()
         took, self._mark_us = now - self._mark_us, now
         size = "" if size_bytes is None else f"{_size(size_bytes):>9}"
-        self._console.print(f"  [bold]{who:<9}[/] {what:<78} [cyan]{size:>9}[/] [dim]{_time(took):>8}[/]", soft_wrap=True)
+        self._console.print(
+            f"  [bold]{who:<9}[/] {what:<78} [cyan]{size:>9}[/] [dim]{_time(took):>8}[/]", soft_wrap=True
+        )
 
     def refused(self, who: str, what: str, code: str, expected: str) -> None:
         """A refusal that was to be seen, with its reason code."""

@@ -81,6 +81,11 @@ class Case:
     result: dict[str, Any] | None = None
 
     @property
+    def wallet_name(self) -> str:
+        """The wallet's name in the store."""
+        return f"wallet-{self.person.serial:05d}"
+
+    @property
     def case_id(self) -> str:
         """The case's name in the evidence."""
         return f"case-{self.person.serial:04d}"
@@ -128,13 +133,23 @@ class Stage:
 
     async def ledger(self) -> AgreedLedger:
         """Members, their DIDs and credential keys, read alike at all three nodes."""
-        prefixes = ["member/", "issuer/", *(f"did/{broker.did}" for broker in self.brokers)]
+        return await self.ledger_with()
+
+    async def ledger_with(self, *more: str) -> AgreedLedger:
+        """As :meth:`ledger`, and what stands under further prefixes."""
+        prefixes = ["member/", "issuer/", *(f"did/{broker.did}" for broker in self.brokers), *more]
         for _ in range(_CATCH_UP_POLLS):
             try:
                 return await AgreedLedger.read(self.nodes, prefixes)
             except VerificationError:  # a follower may be a block behind
                 await asyncio.sleep(1 / 20)
         return await AgreedLedger.read(self.nodes, prefixes)
+
+    def saved_wallet(self, case: Case) -> bytes:
+        """The state of a customer's wallet as the store holds it."""
+        if self.wallets is None:
+            raise RuntimeError("the wallet store is made first")
+        return self.wallets.load(case.wallet_name)
 
     def today(self) -> str:
         """Calendar day of the scene."""

@@ -106,9 +106,7 @@ class AllianceAssessment:
                     found[token.provider] = token
         return found
 
-    async def _ask(
-        self, provider: str, token: StoredToken | None, views: Sequence[str], task: bytes
-    ) -> ProviderTrace:
+    async def _ask(self, provider: str, token: StoredToken | None, views: Sequence[str], task: bytes) -> ProviderTrace:
         if token is None or token.r is None:
             return _silent(provider, "not_asked", "consent_missing")
         started = self._clock.boot_us()

@@ -43,7 +43,9 @@ class ConsentDesk:
     async def withdraw(self, consent_id: str) -> int:
         """Withdrawn at the counter, on record. Raises as ``ConsentService.withdraw``."""
         revoked = await self._consents.withdraw(consent_id)
-        await self._keep(consent_id, Document("withdrawal.txt", "text/plain; charset=utf-8", b"withdrawn at the counter"))
+        await self._keep(
+            consent_id, Document("withdrawal.txt", "text/plain; charset=utf-8", b"withdrawn at the counter")
+        )
         return revoked
 
     async def _keep(self, consent_id: str, document: Document) -> None:

@@ -65,6 +65,9 @@ class Parts:
     engine: Engine
     database: Database
     peers: PeerClient
+    dataset_store: DatasetRepository
+    uses: UseRepository
+    peer_tables: PeerTableRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class _Base:
 
 
 def load_genesis(config: NodeConfig) -> Genesis:
-    """The network's genesis. Raises ``ConfigError`` ``genesis_missing``, ``genesis_member_missing``; ``FormatError``."""
+    """The network's genesis. Raises ``ConfigError`` ``genesis_missing``, ``genesis_member_missing``, ``FormatError``."""
     path = config.ledger.genesis
     try:
         genesis = Genesis.from_bytes(path.read_bytes(), GENESIS_BYTES_MAX)
@@ -110,7 +113,8 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     )
     customers = SqlCustomerStore(base.database)
     clients = ClientBook(customers, _client_key(base.keystore))
-    datasets = DatasetService(DatasetRepository(base.database), base.sender, clock)
+    dataset_store = DatasetRepository(base.database)
+    datasets = DatasetService(dataset_store, base.sender, clock)
     suitability = SuitabilityService(
         SqlSuitabilityStore(base.database), evidence, clock, base.capture, product_line=config.suitability.product_line
     )
@@ -118,7 +122,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     consents = _consents(base, consent_store, clients)
     uses, receipts = UseRepository(base.database), ReceiptRepository(base.database)
     views = ViewService(
-        DatasetRepository(base.database),
+        dataset_store,
         EpochRepository(base.database),
         base.keystore,
         base.sender,
@@ -127,6 +131,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         base.genesis.chain_id,
         config.did,
     )
+    peer_tables = PeerTableRepository(base.database)
     gate_log = GateLog(clock)
     test_network = _is_test_network(base.genesis)
     services = NodeServices(
@@ -156,10 +161,10 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         consent_store=consent_store,
         receipts=receipts,
         suitability=suitability,
-        alliance=_alliance(base, consent_store, receipts, suitability, clients),
+        alliance=_alliance(base, consent_store, receipts, peer_tables, suitability, clients),
         evidence=evidence,
     )
-    return Parts(services, base.engine, base.database, base.peers)
+    return Parts(services, base.engine, base.database, base.peers, dataset_store, uses, peer_tables)
 
 
 def _base(config: NodeConfig, clock: Clock) -> _Base:
@@ -243,9 +248,7 @@ def _revocations(base: _Base, store: SqlRefusalStore, consents: ConsentService) 
     return RevocationService(base.genesis.chain_id, store, base.engine, relay, base.clock, consents.forget)
 
 
-def _gate(
-    base: _Base, views: ViewService, uses: UseRepository, refusals: SqlRefusalStore, log: GateLog
-) -> GateService:
+def _gate(base: _Base, views: ViewService, uses: UseRepository, refusals: SqlRefusalStore, log: GateLog) -> GateService:
     return GateService(
         base.config.did,
         base.genesis.chain_id,
@@ -265,6 +268,7 @@ def _alliance(
     base: _Base,
     consents: SqlConsentStore,
     receipts: ReceiptRepository,
+    peer_tables: PeerTableRepository,
     suitability: SuitabilityService,
     clients: ClientBook,
 ) -> AllianceAssessment:
@@ -272,7 +276,7 @@ def _alliance(
         return base.engine.state
 
     gate = GateClient(base.config.did, base.genesis.chain_id, base.sign, base.peers, state, base.clock)
-    tables = TableClient(base.genesis.chain_id, base.peers, PeerTableRepository(base.database), state)
+    tables = TableClient(base.genesis.chain_id, base.peers, peer_tables, state)
     return AllianceAssessment(consents, gate, tables, receipts, suitability, clients, state, base.clock)
 
 

@@ -11,7 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from lianzheng.errors import ConfigError
 from lianzheng.ids import Did
 
-__all__ = ["GateConfig", "InternalConfig", "KeystoreConfig", "LedgerConfig", "NodeConfig", "PeerConfig", "load_config", "with_address"]
+__all__ = [
+    "GateConfig",
+    "InternalConfig",
+    "KeystoreConfig",
+    "LedgerConfig",
+    "NodeConfig",
+    "PeerConfig",
+    "load_config",
+    "with_address",
+]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 

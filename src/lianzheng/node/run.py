@@ -17,6 +17,7 @@ from lianzheng.api.peer.app import PEER_SCOPE_KEY, create_peer_app
 from lianzheng.clock import Clock, SystemClock
 from lianzheng.compute.datasets.model import DatasetRecord
 from lianzheng.errors import ConfigError, LianzhengError
+from lianzheng.limits import REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
 from lianzheng.node.config import NodeConfig
 
@@ -45,14 +46,13 @@ class Node:
         await parts.engine.start()
         owned = (DatasetRecord.from_json(value) for _, value in parts.engine.state.scan("dataset/"))
         await parts.services.clients.open([found.dataset for found in owned if found.owner == config.did])
+        await parts.dataset_store.abandon_unfinished()
         await parts.services.views.resume()
         trusted = self._certificates()
         self._trusted = set(trusted)
         self._tls = server_context(config.peer.certificate, config.peer.private_key, trusted)
         peer_app, internal_app = create_peer_app(parts.services), create_internal_app(parts.services)
-        peer = PeerServer(
-            peer_app, config.peer.host, config.peer.port, self._tls, self._authorise, PEER_SCOPE_KEY
-        )
+        peer = PeerServer(peer_app, config.peer.host, config.peer.port, self._tls, self._authorise, PEER_SCOPE_KEY)
         for server in (peer, HttpServer(internal_app, config.internal.host, config.internal.port)):
             try:
                 await server.start()
@@ -81,7 +81,10 @@ class Node:
         _LOG.info("node_stopped", did=self._config.did)
 
     async def _slow(self) -> None:
+        now_ms = self._parts.services.clock.now_ms()
         await self._parts.services.views.expire()
+        await self._parts.uses.forget_nonces(now_ms - 2 * REQUEST_SKEW_MS)
+        await self._parts.peer_tables.forget(now_ms)
         await self._parts.services.revocations.retry_unposted()
         for der in self._certificates():
             if der not in self._trusted and self._tls is not None:

@@ -88,9 +88,7 @@ def _add_assessment_routes(router: APIRouter, services: NodeServices) -> None:
     async def lookup(body: dict[str, Any]) -> dict[str, Any]:
         """The client reference of a document at hand."""
         document = IdentityDocument.from_json(body)
-        idnorm = normalise(
-            document.type, document.country, document.number, test_network=services.test_network
-        )
+        idnorm = normalise(document.type, document.country, document.number, test_network=services.test_network)
         reference = await services.clients.find_customer(idnorm)
         if reference is None:
             raise NotFoundError("customer_unknown", "No customer of this member has this document.")
@@ -149,7 +147,5 @@ def _add_mismatch_routes(router: APIRouter, services: NodeServices) -> None:
 def _traced(traced: Traced) -> dict[str, Any]:
     return {
         "assessment": traced.assessment.to_json(),
-        "traces": [
-            {**asdict(trace), "bands": trace.bands.to_json()} for trace in traced.traces
-        ],
+        "traces": [{**asdict(trace), "bands": trace.bands.to_json()} for trace in traced.traces],
     }

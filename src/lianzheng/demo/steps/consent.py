@@ -21,7 +21,9 @@ _AT_ONCE = 4
 _POLLS = 200
 
 
-def make_offer(stage: Stage, case: Case, *, max_uses: int = MAX_USES, purpose: str = "suitability-assessment") -> ConsentOffer:
+def make_offer(
+    stage: Stage, case: Case, *, max_uses: int = MAX_USES, purpose: str = "suitability-assessment"
+) -> ConsentOffer:
     """What broker A's clerk puts before the client."""
     asking = stage.requester
     return ConsentOffer(

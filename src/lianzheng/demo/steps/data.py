@@ -25,7 +25,9 @@ async def load(stage: Stage) -> None:
         f"{len(stage.people)} synthetic people (area 99xxxx: nobody's number), {shared} with more than one broker; "
         f"1 US dollar of 1991 = {YUAN_PER_DOLLAR} yuan;"
     )
-    screen.note(f"{debts} with negative net assets (counted as 0, flagged by I04); {elderly} of 65 and over are made up.")
+    screen.note(
+        f"{debts} with negative net assets (counted as 0, flagged by I04); {elderly} of 65 and over are made up."
+    )
     for index, broker in enumerate(stage.brokers):
         data = broker_csv(stage.people, index)
         (broker.home / "customers.csv").write_bytes(data)

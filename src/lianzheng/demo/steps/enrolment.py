@@ -6,7 +6,7 @@ import asyncio
 import secrets
 
 from lianzheng.adapters.keystore.passphrase import create_passphrase_file
-from lianzheng.adapters.keystore.wallets import SealedWalletFolder
+from lianzheng.adapters.keystore.sealed_wallets import SealedWalletStore
 from lianzheng.client.ledger import AgreedLedger
 from lianzheng.demo.people import Person
 from lianzheng.demo.stage import CHAIN_ID, REQUESTER, Broker, Case, Stage, document_of
@@ -22,7 +22,7 @@ async def enrol(stage: Stage) -> None:
     """Every customer of the requester: a wallet, a DID, and a credential where somebody else knows the person."""
     folder = stage.settings.out / "wallets"
     folder.mkdir(mode=0o700)
-    stage.wallets = SealedWalletFolder.create(folder, create_passphrase_file(folder / "passphrase"))
+    stage.wallets = SealedWalletStore.create(folder, create_passphrase_file(folder / "passphrase"))
     for person in stage.people:
         if person.at(REQUESTER) is not None:
             found = await stage.requester.api.post("/api/v1/clients/lookup", document_of(person).to_json())
@@ -43,7 +43,9 @@ async def enrol(stage: Stage) -> None:
     for index, broker in enumerate(stage.brokers):
         count = sum(case.issuer == index for case in known)
         if count:
-            stage.screen.act(broker.short, f"saw the documents of {count} of them, signed (G, U, V) and a KycCredential")
+            stage.screen.act(
+                broker.short, f"saw the documents of {count} of them, signed (G, U, V) and a KycCredential"
+            )
     alone = len(stage.cases) - len(known)
     stage.screen.note(f"{alone} are customers of broker A alone: no issuer outside its group, local assessment only")
     stage.screen.warn("Tokens of version 1: one dishonest issuer could forge a person's consent without a trace.")
@@ -60,9 +62,8 @@ async def enrol_at(wallet: Wallet, person: Person, issuer: Broker, ledger: Agree
 async def _enrol_one(stage: Stage, case: Case, ledger: AgreedLedger) -> None:
     if stage.wallets is None:
         raise RuntimeError("the wallet store is made first")
-    name = f"wallet-{case.person.serial:05d}"
     wallet = Wallet.create(
-        name, CHAIN_ID, stage.wallets, stage.clock, test_network=True, seed=secrets.token_bytes(32)
+        case.wallet_name, CHAIN_ID, stage.wallets, stage.clock, test_network=True, seed=secrets.token_bytes(32)
     )
     case.wallet = wallet
     others = [broker for broker in case.person.brokers() if broker != REQUESTER]

@@ -61,8 +61,12 @@ async def found(stage: Stage, processes: NodeProcesses) -> None:
         stage.screen.act(broker.short, f"signs the agreement: ledger height {receipt['height']}")
     for broker in stage.brokers:
         key = await broker.api.post("/api/v1/issuer/keys")
-        stage.screen.act(broker.short, f"publishes its credential key of period {key['period']} with proof of possession")
-    stage.screen.warn("The embedded ledger protects against outsiders, not against broker A, which orders transactions.")
+        stage.screen.act(
+            broker.short, f"publishes its credential key of period {key['period']} with proof of possession"
+        )
+    stage.screen.warn(
+        "The embedded ledger protects against outsiders, not against broker A, which orders transactions."
+    )
     stage.screen.warn("Three control groups: none of them may fail (fewer than four tolerate no loss).")
 
 

@@ -1,0 +1,51 @@
+"""``lianzheng verify``: the offline auditor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lianzheng.encoding.canonical import encode
+from lianzheng.errors import LianzhengError, NotFoundError
+from lianzheng.limits import BUNDLE_BYTES_MAX
+from lianzheng.verify import EXIT_REFUSED, refusal_lines, verify_bundle
+
+__all__ = ["verify"]
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="CASE.bundle.json")],
+    trust: Annotated[Path | None, typer.Option(help="network.trust.json: chain id, genesis digest, signers.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for machines.")] = False,
+) -> None:
+    """Check an evidence bundle offline: no network, no node, no database.
+
+    Exit status: 0 valid under the trust file; 1 refused, with the part that does not hold; 2 wrong usage;
+    3 consistent but unanchored, because no trust file was given.
+    """
+    try:
+        report = verify_bundle(_read(bundle), None if trust is None else _read(trust))
+    except LianzhengError as error:
+        if as_json:
+            typer.echo(encode({"verdict": "refused", "code": error.code, "text": error.text}).decode())
+        else:
+            typer.echo("\n".join(refusal_lines(error)))
+        raise typer.Exit(EXIT_REFUSED) from None
+    if as_json:
+        verdict = "valid" if report.anchored else "unanchored"
+        summary = {"verdict": verdict, "chain_id": report.chain_id, "case_id": report.case_id}
+        more = {"institution": report.institution, "records": len(report.records), "head_height": report.head_height}
+        typer.echo(encode({**summary, **more}).decode())
+    else:
+        typer.echo("\n".join(report.lines()))
+    raise typer.Exit(report.exit_code)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(BUNDLE_BYTES_MAX + 1)
+    except OSError as error:
+        raise NotFoundError("file_unreadable", f"{path} cannot be read.", next_step="Check the path.") from error
