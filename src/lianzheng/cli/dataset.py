@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lianzheng.adapters.keystore.passphrase import load_passphrase
-from lianzheng.adapters.sources.csv import read_csv
-from lianzheng.client.http import NodeClient
 from lianzheng.clock import DAY_MS, SystemClock, day_of
-from lianzheng.node.config import load_config
+
+if TYPE_CHECKING:
+    from lianzheng.client.http import NodeClient
 
 __all__ = ["app"]
 
@@ -27,6 +26,8 @@ def check(
     test_network: Annotated[bool, typer.Option(help="Accept sample people (area 99xxxx).")] = False,
 ) -> None:
     """Read a source without loading it; every problem is named with row, column and reason. Needs no node."""
+    from lianzheng.adapters.sources.csv import read_csv
+
     found = read_csv(source, as_of=day_of(SystemClock().now_ms()), test_network=test_network)
     found.raise_if_refused()
     typer.echo(f"{len(found.records)} customers, sha256 {found.digest.hex()}")
@@ -80,6 +81,10 @@ def open_epoch(
 
 
 def _call(config: Path, call: Callable[[NodeClient], Awaitable[Any]]) -> Any:
+    from lianzheng.adapters.keystore.passphrase import load_passphrase
+    from lianzheng.client.http import NodeClient
+    from lianzheng.node.config import load_config
+
     settings = load_config(config).internal
     token = load_passphrase(settings.token_file).decode()
 

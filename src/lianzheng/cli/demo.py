@@ -9,8 +9,6 @@ import typer
 from rich.console import Console
 
 from lianzheng.clock import SystemClock
-from lianzheng.demo.scene import play
-from lianzheng.demo.stage import Settings
 
 __all__ = ["demo"]
 
@@ -30,5 +28,8 @@ def demo(
 
     Exit status: 0 everything was as it must be, 1 something was not, 130 interrupted. Takes about 20 seconds.
     """
+    from lianzheng.demo.scene import play
+    from lianzheng.demo.stage import Settings
+
     settings = Settings(people=people, seed=seed, out=out, host=host)
     raise typer.Exit(play(settings, SystemClock(), Console(highlight=False, soft_wrap=True), serve=serve))

@@ -9,10 +9,6 @@ import typer
 from rich.console import Console
 
 from lianzheng.clock import SystemClock
-from lianzheng.identity.idnorm import normalise_number
-from lianzheng.identity.model import CreationOperation, did_of
-from lianzheng.ledger.genesis import genesis_digest
-from lianzheng.node.setup import MemberProfile, create_genesis, create_home, load_card
 
 __all__ = ["app"]
 
@@ -38,6 +34,10 @@ def member(
     The passphrase file protects copies of the key store that travel without it (backups), not one beside it.
     Send `member.json` to the founders; it holds nothing secret.
     """
+    from lianzheng.identity.idnorm import normalise_number
+    from lianzheng.identity.model import CreationOperation, did_of
+    from lianzheng.node.setup import MemberProfile, create_home
+
     normalise_number("USCC", "CN", uscc)
     profile = MemberProfile(name=name, type=member_type, uscc=uscc, address=address, control_group=control_group)
     card = create_home(out, profile, chain_id, host, internal_port, peer_port)
@@ -57,6 +57,9 @@ def network(
     ] = False,
 ) -> None:
     """Make genesis from the founders' cards. Every founder copies it beside its node.toml and compares the digest."""
+    from lianzheng.ledger.genesis import genesis_digest
+    from lianzheng.node.setup import create_genesis, load_card
+
     members = tuple(load_card(path) for path in cards)
     genesis = create_genesis(
         chain_id, members, agreement.read_bytes(), {"test_network": int(test_network)}, SystemClock()

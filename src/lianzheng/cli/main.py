@@ -1,4 +1,7 @@
-"""Entry point: every error of ours ends as two lines on standard error and a documented exit status."""
+"""Entry point: every error of ours ends as two lines on standard error and a documented exit status.
+
+Commands import what they run inside their functions: `verify` starts without the node's web server and database.
+"""
 
 from __future__ import annotations
 

@@ -8,9 +8,6 @@ from typing import Annotated
 
 import typer
 
-from lianzheng.node.config import load_config, with_address
-from lianzheng.node.run import run_node
-
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Run a member's node.")
@@ -29,4 +26,7 @@ def run(
     peer_port: Annotated[int | None, typer.Option(help="Port of the peer API instead of the file's.")] = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. Logs are JSON lines on standard output; keys are never asked for at a prompt."""
+    from lianzheng.node.config import load_config, with_address
+    from lianzheng.node.run import run_node
+
     asyncio.run(run_node(with_address(load_config(config), host, port, peer_port)))

@@ -20,7 +20,7 @@ from lianzheng.demo.steps.data import load
 from lianzheng.demo.steps.enrolment import enrol
 from lianzheng.demo.steps.evidence import evidence
 from lianzheng.demo.steps.founders import found, prepare
-from lianzheng.demo.steps.mismatch import mismatch
+from lianzheng.demo.steps.mismatch import begin, finish
 from lianzheng.demo.steps.refusals import refusals
 from lianzheng.demo.steps.task import agree
 from lianzheng.errors import ConfigError
@@ -85,8 +85,11 @@ async def _play(stage: Stage) -> None:
     screen.step("Hidden query 匿踪查询", "No consent, no computation; the provider learns nothing about whom.")
     await query(stage)
     screen.step("Assessment 评估", "Questionnaire, local data, external bands that may lower or flag, never raise.")
+    case = await begin(stage)
     await assess(stage)
-    case = await mismatch(stage)
+    case = case or await begin(stage)
+    if case is not None:
+        await finish(stage, case)
     screen.step("Evidence 存证", "Every act was anchored; anybody can check it offline.")
     await evidence(stage, case or next(case for case in stage.cases if case.result is not None))
     screen.step("Refusals 拒绝", "What must not work, tried with real keys and certificates.")

@@ -7,15 +7,17 @@ from random import Random
 from typing import Any
 
 from lianzheng.demo.stage import Case, Stage
+from lianzheng.demo.steps.consent import granted
 
 __all__ = ["answers_for", "assess", "query"]
 
-_AT_ONCE = 4
+_AT_ONCE = 8
 
 
 async def query(stage: Stage) -> None:
     """One customer in detail: what travels, what comes back, what the provider knows afterwards."""
     case = next(case for case in stage.cases if case.consent is not None)
+    await granted(stage, [case])
     questionnaire = await stage.requester.api.get("/api/v1/questionnaire")
     await _assess_one(stage, case, questionnaire)
     for trace in _traces(case):
@@ -40,6 +42,7 @@ async def query(stage: Stage) -> None:
 async def assess(stage: Stage) -> None:
     """Everybody else, several at a time."""
     questionnaire = await stage.requester.api.get("/api/v1/questionnaire")
+    await granted(stage, [case for case in stage.cases if case.consent is not None])
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(case: Case) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 
 from lianzheng.consent.named import ConsentOffer, OfferedProvider, Presentation, RequesterInfo, Tick
 from lianzheng.consent.text import template_of
@@ -12,7 +13,7 @@ from lianzheng.demo.steps.enrolment import enrol_at
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.errors import LianzhengError
 
-__all__ = ["MAX_USES", "consent", "make_offer", "present"]
+__all__ = ["MAX_USES", "consent", "granted", "make_offer", "present"]
 
 MAX_USES = 8
 """Two views in four epochs (AUTH-1 counts views)."""
@@ -89,27 +90,26 @@ async def consent(stage: Stage) -> None:
 
     await asyncio.gather(*(one(case) for case in able))
     screen.act("wallets", f"{len(able)} named consents signed (eddsa-jcs-2022), one token a provider", sum(sizes))
+    screen.note(
+        "grants go on the ledger shuffled, 32 or more at a time: cid, consent key, expiry and who posted, no person"
+    )
     first = able[0].consent
     if first is not None:
         for warning in first.warnings:
             screen.warn(f"wallet: {warning.code}: only {warning.number} people share the same {warning.what}")
-    await _wait_for_grants(stage, able)
     await _refuse_alone(stage)
 
 
-async def _wait_for_grants(stage: Stage, able: list[Case]) -> None:
-    for _ in range(_POLLS):
-        states: dict[str, int] = {}
-        for case in able:
+async def granted(stage: Stage, cases: Sequence[Case]) -> None:
+    """Wait until the grants of these customers stand; the last few of a day wait 5 s for company (AUTH-4)."""
+    for case in cases:
+        for _ in range(_POLLS):
             found = await stage.requester.api.get(f"/api/v1/clients/{case.client}/consents")
-            for token in found["consents"][0]["tokens"]:
-                states[token["state"]] = states.get(token["state"], 0) + 1
-        if not states.get("queued"):
-            break
-        await asyncio.sleep(1 / 5)
-    stage.screen.act("broker A", f"grants on the ledger in shuffled batches of 32 or more: {states.get('granted', 0)}")
-    stage.screen.note("the ledger shows cid, consent key, expiry and who posted the batch; nothing about the person")
-    stage.require("all grants stand", set(states) == {"granted"})
+            states = {token["state"] for token in found["consents"][0]["tokens"]}
+            if "queued" not in states:
+                break
+            await asyncio.sleep(1 / 5)
+        stage.require("every grant stands", states == {"granted"})
 
 
 async def _refuse_alone(stage: Stage) -> None:

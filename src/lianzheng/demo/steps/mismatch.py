@@ -10,7 +10,7 @@ from lianzheng.errors import LianzhengError
 from lianzheng.suitability.customers import age_on
 from lianzheng.suitability.model import BLOCKS
 
-__all__ = ["mismatch"]
+__all__ = ["begin", "finish"]
 
 _ELDERLY = 65
 _WARNING = (
@@ -24,11 +24,10 @@ _DECLARATION = (
 _CONFIRMATION = "再次确认。 I confirm once more."
 
 
-async def mismatch(stage: Stage) -> Case | None:
-    """Asked, shown, warned, declared, confirmed, one order; each step is evidence."""
+async def begin(stage: Stage) -> Case | None:
+    """Asked, shown, warned; each step is evidence. None while nobody assessed so far fits the scene."""
     case = _candidate(stage)
     if case is None or case.result is None:
-        stage.screen.note("nobody of this run fits the mismatch scene (under 65, below C4, not of the lowest class)")
         return None
     api, products = stage.requester.api, await stage.requester.api.get("/api/v1/products")
     product = next(product for product in products["products"] if product["risk"] == "R4")
@@ -56,35 +55,35 @@ async def mismatch(stage: Stage) -> Case | None:
         "broker A", "recommending it: a hard block that no role overrides", refusal, "recommendation_above_level"
     )
     await api.post("/api/v1/mismatches", {**body, "unprompted": True})
-    await _walk(stage, case)
-    return case
-
-
-async def _walk(stage: Stage, case: Case) -> None:
     for event in ("show", "access"):
         await _step(stage, case, event)
     await _step(stage, case, "warn", _WARNING)
     stage.screen.act(
         "broker A", "result shown, access rules checked, special written warning on screen", len(_WARNING.encode())
     )
-    refusal: LianzhengError | None = None
+    refusal = await _declare(stage, case)
+    stage.expect("broker A", "a declaration before the reading time is over", refusal, "reading_time_short")
+    stage.screen.note("reading time: 5 s in the demonstration's policy table, 60 s in the ordinary one; meanwhile …")
+    return case
+
+
+async def finish(stage: Stage, case: Case) -> None:
+    """Declared once the reading time is over, confirmed, one order."""
+    while (refusal := await _declare(stage, case)) is not None:
+        if refusal.code != "reading_time_short":
+            raise refusal
+        await asyncio.sleep(1 / 4)
+    await _step(stage, case, "reconfirm", _CONFIRMATION)
+    await _step(stage, case, "order", reference="ORDER-0001")
+    stage.screen.act("client", "has read the warning, declares and signs, confirms; one order, a return visit is due")
+
+
+async def _declare(stage: Stage, case: Case) -> LianzhengError | None:
     try:
         await _step(stage, case, "declare", _DECLARATION)
     except LianzhengError as error:
-        refusal = error
-    stage.expect("broker A", "a declaration before the reading time is over", refusal, "reading_time_short")
-    stage.screen.note("reading time: 5 s in the demonstration's policy table, 60 s in the ordinary one; waiting")
-    while refusal is not None:
-        await asyncio.sleep(1 / 2)
-        try:
-            await _step(stage, case, "declare", _DECLARATION)
-            refusal = None
-        except LianzhengError as error:
-            if error.code != "reading_time_short":
-                raise
-    await _step(stage, case, "reconfirm", _CONFIRMATION)
-    await _step(stage, case, "order", reference="ORDER-0001")
-    stage.screen.act("client", "declares and signs, confirms, one order of one product; a return visit is due")
+        return error
+    return None
 
 
 async def _step(stage: Stage, case: Case, event: str, text: str = "", reference: str | None = None) -> None:
