@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from evidence_kit import NETWORK, LocalLedger, Site
-
 from lianzheng.clock import ManualClock
 from lianzheng.encoding.canonical import decode_object, encode
 from lianzheng.limits import BUNDLE_BYTES_MAX

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
 from bundle_kit import as_json, changed, valid
 from evidence_kit import CONTEXT, MEMBER, OTHER, LocalLedger
-
 from lianzheng.clock import ManualClock
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.binary import b64u_encode

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from bundle_kit import as_json, changed, valid
 
+from bundle_kit import as_json, changed, valid
 from lianzheng.errors import VerificationError
 from lianzheng.verify import verify_bundle
 
@@ -17,6 +17,10 @@ def _code(data: bytes) -> str:
     with pytest.raises(VerificationError) as refusal:
         verify_bundle(data, valid()[1])
     return refusal.value.code
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
 def _reversed(value: object) -> object:
@@ -33,8 +37,8 @@ def _reversed(value: object) -> object:
         lambda value: json.dumps(_reversed(value), separators=(",", ":")).encode(),
         lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True).encode() + b"\n",
         lambda value: b" " + json.dumps(value, separators=(",", ":"), sort_keys=True).encode(),
-        lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True).replace("case-1", "\\u0063ase-1").encode(),
-        lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True).replace('"v":1}', '"v":1,"v":1}').encode(),
+        lambda value: _compact(value).replace("case-1", "\\u0063ase-1").encode(),
+        lambda value: _compact(value).replace('"v":1}', '"v":1,"v":1}').encode(),
     ],
 )  # fmt: skip
 def test_con1_another_spelling_of_the_same_content_is_refused(spell: object) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bundle_kit import JsonPath, as_json, changed, valid, walk
 
+from bundle_kit import JsonPath, as_json, changed, valid, walk
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import encode
 from lianzheng.errors import FormatError, VerificationError
@@ -41,7 +41,7 @@ def _other_scalars(value: Any) -> Iterator[Any]:
 def _other_arrays(items: list[Any]) -> Iterator[list[Any]]:
     for index, item in enumerate(items):
         yield items[:index] + items[index + 1 :]
-        yield items[: index + 1] + [item] + items[index + 1 :]
+        yield [*items[: index + 1], item, *items[index + 1 :]]
         for other in range(index + 1, len(items)):
             swapped = list(items)
             swapped[index], swapped[other] = swapped[other], swapped[index]

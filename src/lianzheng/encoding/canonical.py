@@ -76,4 +76,5 @@ def check_profile(value: JsonValue, depth: int = JSON_DEPTH_MAX) -> None:
         for item in value:
             check_profile(item, depth - 1)
     else:
-        raise FormatError("json_type", "A value has a type that canonical JSON does not carry.", detail=f"type {kind.__name__}")
+        text = "A value has a type that canonical JSON does not carry."
+        raise FormatError("json_type", text, detail=f"type {kind.__name__}")

@@ -64,7 +64,9 @@ class Record(BaseModel):
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             path = ".".join(str(part) for part in first["loc"]) or cls.__name__
             raise FormatError(
-                "field_invalid", f"{cls.__name__}: member {path} is missing, unknown or malformed.", detail=first["type"]
+                "field_invalid",
+                f"{cls.__name__}: member {path} is missing, unknown or malformed.",
+                detail=first["type"],
             ) from None
 
     @classmethod

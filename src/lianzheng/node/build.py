@@ -91,7 +91,7 @@ class _Base:
 
 
 def load_genesis(config: NodeConfig) -> Genesis:
-    """The network's genesis. Raises ``ConfigError`` ``genesis_missing``, ``genesis_member_missing``, ``FormatError``."""
+    """The network's genesis. Raises ``ConfigError`` ``genesis_missing``, ``genesis_member_missing``."""
     path = config.ledger.genesis
     try:
         genesis = Genesis.from_bytes(path.read_bytes(), GENESIS_BYTES_MAX)

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from evidence_kit import LocalLedger, Site
 
+from evidence_kit import LocalLedger, Site
 from lianzheng.clock import ManualClock
 from lianzheng.errors import ConflictError, LianzhengError, UnavailableError
 

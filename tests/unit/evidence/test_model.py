@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from evidence_kit import CONTEXT, MEMBER, OTHER
 from pydantic import ValidationError
 
+from evidence_kit import CONTEXT, MEMBER, OTHER
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.canonical import encode
 from lianzheng.errors import FormatError, VerificationError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from evidence_kit import MEMBER, OTHER, LocalLedger
 from pydantic import ValidationError
 
+from evidence_kit import MEMBER, OTHER, LocalLedger
 from lianzheng.clock import ManualClock
 from lianzheng.encoding.canonical import encode
 from lianzheng.evidence.model import AnchorPayload, anchor_digest

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from evidence_kit import CONTEXT, NODE_SEED, LocalLedger, Site, documents
 
+from evidence_kit import CONTEXT, NODE_SEED, LocalLedger, Site, documents
 from lianzheng.clock import ManualClock
 from lianzheng.crypto import ed25519
 from lianzheng.errors import ConflictError, FormatError, NotFoundError, RefusedError, UnavailableError

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from evidence_kit import CONTEXT, documents
 from ledger_kit import ALPHA, BETA, CHAIN, DirectLink, Party, make_follower, make_genesis, make_sequencer
-
 from lianzheng.adapters.storage.database import Database, sqlite_url
 from lianzheng.adapters.storage.evidence import SqlEvidenceRepository
 from lianzheng.clock import ManualClock

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bundle_kit import valid
-
 from lianzheng.errors import VerificationError
 from lianzheng.verify import refusal_lines, verify_bundle
 

@@ -133,9 +133,7 @@ class GateService:
         version_min = 1 if least is None else int(least["value"])
         tokens.check_terms(token.terms, chain_id=self._chain_id, provider=self._me, version_min=version_min)
         tokens.check_views(token.terms, [view.view for view in request.views])
-        tokens.check_dates(
-            token.terms, now_ms=now.clock_ms, block_ms=now.block_ms, genesis_time_ms=self._genesis_ms
-        )
+        tokens.check_dates(token.terms, now_ms=now.clock_ms, block_ms=now.block_ms, genesis_time_ms=self._genesis_ms)
 
     async def _gate_4(self, state: StateView, token: Token, request: GateRequest, now: Moment) -> None:
         cid = consent_id(token)

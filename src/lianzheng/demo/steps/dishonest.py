@@ -46,7 +46,7 @@ async def send_as(stage: Stage, member: Broker, kind: str, payload: JsonObject) 
         "/api/v1/ledger/transactions", transaction.to_bytes(), "application/json"
     )
     if receipt["result"]["code"] != "ok":
-        raise RefusedError(receipt["result"]["code"], f"The ledger refused {kind}.")
+        raise RefusedError("transaction_refused", f"The ledger refused {kind}: {receipt['result']['code']}.")
     return receipt
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
@@ -59,13 +58,12 @@ async def _expect_refusal(stage: Stage, what: str, bundle: Path, trust: Path) ->
 
 
 async def _verify(bundle: Path, trust: Path | None) -> tuple[int, str]:
-    arguments = ["verify", os.path.abspath(bundle)] + ([] if trust is None else ["--trust", os.path.abspath(trust)])
+    arguments = ["verify", str(bundle)] + ([] if trust is None else ["--trust", str(trust)])
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "lianzheng",
         *arguments,
-        cwd="/",
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

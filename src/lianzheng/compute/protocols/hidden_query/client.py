@@ -37,9 +37,7 @@ def current_epoch(state: StateView, view: str, now_ms: int) -> EpochRecord:
 class TableClient:
     """Downloads tables, checks them against the ledger, keeps them, reads them."""
 
-    def __init__(
-        self, chain_id: str, transport: Transport, cache: TableCache, state: Callable[[], StateView]
-    ) -> None:
+    def __init__(self, chain_id: str, transport: Transport, cache: TableCache, state: Callable[[], StateView]) -> None:
         self._chain_id = chain_id
         self._transport = transport
         self._cache = cache
