@@ -17,10 +17,12 @@ from lianzheng.consent.revocation import RevocationService
 from lianzheng.consent.service import ConsentService
 from lianzheng.errors import LianzhengError
 from lianzheng.evidence.service import EvidenceService
+from lianzheng.flows.acts import ActRecorder
 from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
 from lianzheng.flows.intake import Intake
+from lianzheng.flows.task_desk import TaskDesk
 from lianzheng.governance.service import MemberDirectory
 from lianzheng.identity.service import IssuerService
 from lianzheng.ledger.genesis import Genesis
@@ -106,6 +108,8 @@ class NodeServices:
     datasets: DatasetService
     views: ViewService
     tasks: TaskService
+    task_desk: TaskDesk
+    acts: ActRecorder
     gate: GateService
     gate_log: GateLog
     consents: ConsentService

@@ -35,10 +35,12 @@ from lianzheng.contracts.machine import Machine
 from lianzheng.errors import ConfigError, NotFoundError
 from lianzheng.evidence.model import CaptureContext
 from lianzheng.evidence.service import EvidenceService
+from lianzheng.flows.acts import ActRecorder
 from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
 from lianzheng.flows.intake import Intake
+from lianzheng.flows.task_desk import TaskDesk
 from lianzheng.governance.service import MemberDirectory
 from lianzheng.identity.model import CreationOperation, did_of
 from lianzheng.identity.service import IssuerIdentity, IssuerService
@@ -132,6 +134,9 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         config.did,
     )
     peer_tables = PeerTableRepository(base.database)
+    acts = ActRecorder(evidence, base.capture, clock)
+    consent_desk = ConsentDesk(consents, consent_store, acts)
+    tasks = TaskService(base.sender, uses)
     gate_log = GateLog(clock)
     test_network = _is_test_network(base.genesis)
     services = NodeServices(
@@ -152,12 +157,14 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         ),
         datasets=datasets,
         views=views,
-        tasks=TaskService(base.sender, uses),
+        tasks=tasks,
+        task_desk=TaskDesk(tasks, acts),
+        acts=acts,
         gate=_gate(base, views, uses, refusals, gate_log),
         gate_log=gate_log,
         consents=consents,
-        consent_desk=ConsentDesk(consents, evidence, base.capture, clock),
-        revocations=_revocations(base, refusals, consents),
+        consent_desk=consent_desk,
+        revocations=_revocations(base, refusals, consent_desk),
         consent_store=consent_store,
         receipts=receipts,
         suitability=suitability,
@@ -239,13 +246,13 @@ def _consents(base: _Base, store: SqlConsentStore, clients: ClientBook) -> Conse
     return ConsentService(identity, base.engine, members, clients, store, base.sender, base.clock)
 
 
-def _revocations(base: _Base, store: SqlRefusalStore, consents: ConsentService) -> RevocationService:
+def _revocations(base: _Base, store: SqlRefusalStore, desk: ConsentDesk) -> RevocationService:
     def others() -> list[str]:
         active = base.directory.active()
         return [member.did for member in active if member.endpoint is not None and member.did != base.config.did]
 
     relay = PeerRevocationRelay(base.peers, others)
-    return RevocationService(base.genesis.chain_id, store, base.engine, relay, base.clock, consents.forget)
+    return RevocationService(base.genesis.chain_id, store, base.engine, relay, base.clock, desk.forget)
 
 
 def _gate(base: _Base, views: ViewService, uses: UseRepository, refusals: SqlRefusalStore, log: GateLog) -> GateService:

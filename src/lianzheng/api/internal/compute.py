@@ -74,7 +74,7 @@ def _add_task_routes(router: APIRouter, services: NodeServices) -> None:
     @router.post("/tasks")
     async def propose(body: dict[str, Any]) -> dict[str, Any]:
         """Propose a task contract; refused at once where its purpose is not a purpose of suitability."""
-        task, receipt = await services.tasks.propose(TaskContract.from_json(body))
+        task, receipt = await services.task_desk.propose(TaskContract.from_json(body))
         return {"task": b64u_encode(task), "height": receipt.height}
 
     @router.get("/tasks")
@@ -100,12 +100,12 @@ def _add_task_routes(router: APIRouter, services: NodeServices) -> None:
     @router.post("/tasks/{task}/approval")
     async def approve(task: str) -> dict[str, Any]:
         """Approve as a named provider."""
-        return encode_receipt(await services.tasks.approve(b64u_decode(task, 32)))
+        return encode_receipt(await services.task_desk.approve(b64u_decode(task, 32)))
 
     @router.post("/tasks/{task}/refusal")
     async def refuse(task: str, body: RefusalBody) -> dict[str, Any]:
         """Refuse as a named provider."""
-        return encode_receipt(await services.tasks.refuse(b64u_decode(task, 32), body.reason))
+        return encode_receipt(await services.task_desk.refuse(b64u_decode(task, 32), body.reason))
 
     @router.post("/tasks/{task}/report")
     async def report(task: str) -> dict[str, Any]:

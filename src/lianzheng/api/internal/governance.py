@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 
 from lianzheng.api.internal.auth import require_operator
 from lianzheng.api.services import NodeServices
+from lianzheng.flows.acts import network_case
 from lianzheng.governance.model import AgreementSign
 from lianzheng.identity.model import issuer_state_key
 from lianzheng.ledger.receipt import encode_receipt
@@ -23,7 +24,10 @@ def create_router(services: NodeServices) -> APIRouter:
     async def sign_agreement() -> dict[str, Any]:
         """Sign the alliance agreement whose digest stands in genesis."""
         payload = AgreementSign(agreement=services.genesis.agreement)
-        return encode_receipt(await services.sender.send("agreement.sign", payload))
+        receipt = await services.sender.send("agreement.sign", payload)
+        case = network_case(services.genesis.chain_id)
+        await services.acts.record_message(case, "agreement-signing", "operator", "agreement.json", payload)
+        return encode_receipt(receipt)
 
     @router.post("/issuer/keys")
     async def publish_key() -> dict[str, Any]:

@@ -42,8 +42,12 @@ def create_router(services: NodeServices) -> APIRouter:
     @router.post("/consents")
     async def consent(request: Request) -> dict[str, Any]:
         """A named consent with one token per provider; its grants go on the ledger with the next batch (AUTH-2..4)."""
-        received = await services.consent_desk.receive(await read_body(request, MESSAGE_BYTES_MAX))
-        return {"consent_id": received.consent_id, "cids": [b64u_encode(cid) for cid in received.cids]}
+        receipt = await services.consent_desk.receive(await read_body(request, MESSAGE_BYTES_MAX))
+        return {
+            "consent_id": receipt.received.consent_id,
+            "cids": [b64u_encode(cid) for cid in receipt.received.cids],
+            "acknowledgement": receipt.acknowledgement.to_json(),
+        }
 
     @router.post("/revocations")
     async def revoke(request: Request) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from lianzheng.demo.stage import CHAIN_ID, Case, Stage
 from lianzheng.demo.steps.enrolment import enrol_at
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.errors import LianzhengError
+from lianzheng.evidence.model import Acknowledgement
+from lianzheng.identity.model import public_key
+from lianzheng.identity.resolver import read_did
 
 __all__ = ["MAX_USES", "consent", "granted", "make_offer", "present"]
 
@@ -67,6 +70,7 @@ async def consent(stage: Stage) -> None:
     ledger, screen = await stage.ledger(), stage.screen
     able = [case for case in stage.cases if case.issuer is not None]
     counts = {f"issuer {index}": sum(case.issuer == index for case in able) for index in range(len(stage.brokers))}
+    node_key = public_key(read_did(ledger, stage.requester.did), "#node", "assertionMethod")
     gate = asyncio.Semaphore(_AT_ONCE)
     sizes: list[int] = []
 
@@ -86,7 +90,9 @@ async def consent(stage: Stage) -> None:
             )
             data = case.consent.submission.to_bytes()
             sizes.append(len(data))
-            await stage.requester.api.post_bytes("/api/v1/wallet/consents", data, "application/json")
+            answer = await stage.requester.api.post_bytes("/api/v1/wallet/consents", data, "application/json")
+            # The wallet recomputes both leaves and checks the signed promise before it trusts the desk (EV-3).
+            Acknowledgement.from_json(answer["acknowledgement"]).verify(node_key)
 
     await asyncio.gather(*(one(case) for case in able))
     screen.act("wallets", f"{len(able)} named consents signed (eddsa-jcs-2022), one token a provider", sum(sizes))
