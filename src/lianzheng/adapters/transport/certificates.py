@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -14,8 +16,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lianzheng.clock import Clock, SystemClock
 from lianzheng.crypto.digest import sha256_raw
+from lianzheng.errors import ConfigError
 
-__all__ = ["MemberCertificate", "create_certificate", "fingerprint"]
+__all__ = ["MemberCertificate", "create_certificate", "fingerprint", "load_identity"]
 
 _DAYS = 825
 _BACKDATE = timedelta(hours=1)  # members' clocks differ; a certificate must hold at once at all of them
@@ -33,7 +36,7 @@ class MemberCertificate:
 def create_certificate(name: str, host: str, clock: Clock | None = None) -> tuple[MemberCertificate, bytes]:
     """A P-256 certificate for ``host`` and its private key as PEM; marked as no CA, so it can issue for nobody."""
     key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.fromtimestamp((clock or SystemClock()).now_ms() // 1000, timezone.utc)
+    now = datetime.fromtimestamp((clock or SystemClock()).now_ms() // 1000, UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:_NAME_CHARS_MAX])])
     usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     certificate = (
@@ -56,6 +59,19 @@ def create_certificate(name: str, host: str, clock: Clock | None = None) -> tupl
 def fingerprint(der: bytes) -> bytes:
     """SHA-256 of the DER: what the ledger's member record carries."""
     return sha256_raw(der)
+
+
+def load_identity(context: ssl.SSLContext, certificate: Path, private_key: Path) -> None:
+    """``context`` shows ``certificate``. Raises ``ConfigError`` ``certificate_unusable`` with both names."""
+    try:
+        context.load_cert_chain(certificate, private_key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            "certificate_unusable",
+            f"The certificate {certificate} cannot be used with the key {private_key}.",
+            next_step="Both are PEM files written by `lianzheng init`; restore them or make a new pair.",
+            detail=type(error).__name__,
+        ) from error
 
 
 def _general_name(host: str) -> x509.GeneralName:

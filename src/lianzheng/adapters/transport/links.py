@@ -10,11 +10,11 @@ from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode_object
 from lianzheng.errors import FormatError, LianzhengError
 from lianzheng.ledger.statement import HeadStatement
-from lianzheng.limits import BLOCK_BYTES_MAX, BLOCKS_ANSWER_MAX
+from lianzheng.limits import BLOCK_BYTES_MAX, BLOCKS_ANSWER_MAX, MESSAGE_BYTES_MAX
 
 __all__ = ["PeerLedgerLink", "PeerRevocationRelay"]
 
-_ANSWER_BYTES_MAX = BLOCKS_ANSWER_MAX * BLOCK_BYTES_MAX
+_ANSWER_BYTES_MAX = BLOCKS_ANSWER_MAX * (BLOCK_BYTES_MAX * 4 // 3 + 1024)  # in base64url
 
 
 class PeerLedgerLink:
@@ -36,7 +36,7 @@ class PeerLedgerLink:
     async def blocks(self, from_height: int, limit: int) -> list[bytes]:
         """Canonical blocks from a height on."""
         path = f"/peer/v1/ledger/blocks?from={from_height}&limit={min(limit, BLOCKS_ANSWER_MAX)}"
-        answer = decode_object(await self._client.get_bytes(self._did, path), _ANSWER_BYTES_MAX)
+        answer = decode_object(await self._client.get_bytes(self._did, path, _ANSWER_BYTES_MAX), _ANSWER_BYTES_MAX)
         blocks = answer.get("blocks")
         if not isinstance(blocks, list) or not all(isinstance(block, str) for block in blocks):
             raise FormatError("field_invalid", "An answer with blocks is malformed.")
@@ -45,7 +45,7 @@ class PeerLedgerLink:
     async def head_statement(self, nonce: bytes) -> HeadStatement:
         """The member's signed answer to ``nonce`` (GATE-4)."""
         path = f"/peer/v1/ledger/head-statements/{b64u_encode(nonce)}"
-        return HeadStatement.from_bytes(await self._client.get_bytes(self._did, path))
+        return HeadStatement.from_bytes(await self._client.get_bytes(self._did, path, MESSAGE_BYTES_MAX))
 
 
 class PeerRevocationRelay:

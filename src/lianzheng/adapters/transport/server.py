@@ -1,7 +1,8 @@
 """Two listeners in one process: plain HTTP inside the house, mutual TLS towards the members.
 
 uvicorn hides the client certificate from applications, so the protocol class reads it from the TLS object as the
-connection is made: a peer whose certificate is not an active member's is cut off before any route (GATE-1).
+connection is made. TLS admits only certificates that are or were the ledger's; a peer whose certificate is not an
+active member's now gets 403 ``peer_unknown`` before any route (GATE-1).
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h11
 import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lianzheng.adapters.transport.certificates import fingerprint
+from lianzheng.adapters.transport.certificates import fingerprint, load_identity
+from lianzheng.encoding.canonical import encode
 
 __all__ = ["HttpServer", "PeerServer", "server_context"]
 
@@ -25,6 +28,8 @@ _LOG = structlog.get_logger("lianzheng.transport")
 Authorise = Callable[[bytes], str | None]
 """The DID of the active member whose certificate has this SHA-256, or None."""
 _STOP_S = 3
+_KEEP_ALIVE_S = 60
+"""Longer than a client keeps an idle connection, so that it is never closed under a request on its way."""
 
 
 class HttpServer:
@@ -42,6 +47,11 @@ class HttpServer:
                 await self._task
                 raise OSError("the server ended before it listened")
             await asyncio.sleep(1 / 100)
+
+    @property
+    def port(self) -> int:
+        """The port listened on; the system's choice where 0 was asked for."""
+        return int(self._server.servers[0].sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Finish what is in flight, then close."""
@@ -70,11 +80,17 @@ class PeerServer(HttpServer):
 
 
 def server_context(certificate: Path, private_key: Path, trusted: Iterable[bytes]) -> ssl.SSLContext:
-    """TLS 1.3 that demands a client certificate out of ``trusted`` (DER); trust nothing else."""
+    """TLS 1.3 that demands a client certificate out of ``trusted`` (DER); trusts nothing else.
+
+    Certificates may be added to it while it is in use. Raises ``ConfigError`` ``certificate_unusable``.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(certificate, private_key)
+    load_identity(context, certificate, private_key)
     context.verify_mode = ssl.CERT_REQUIRED
+    # The certificate itself is what is trusted, whoever may have issued it; and it is looked at in every handshake.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.num_tickets = 0
     for der in trusted:
         context.load_verify_locations(cadata=der)
     return context
@@ -94,9 +110,12 @@ def _config(app: Any, host: str, port: int) -> uvicorn.Config:
         http="h11",
         ws="none",
         lifespan="off",
+        interface="asgi3",
+        proxy_headers=False,  # nothing in a request may change who sent it
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_STOP_S,
     )
     config.load()
@@ -105,36 +124,38 @@ def _config(app: Any, host: str, port: int) -> uvicorn.Config:
 
 def _protocol(authorise: Authorise, state_key: str) -> type[H11Protocol]:
     class PeerProtocol(H11Protocol):
-        """Knows the peer's certificate, and the member it belongs to."""
+        """Knows the peer's certificate; each request is answered by the application only for an active member."""
 
         def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
             tls = transport.get_extra_info("ssl_object")
             der = None if tls is None else tls.getpeercert(binary_form=True)
-            member = None if der is None else authorise(fingerprint(der))
-            if der is None or member is None:
-                _LOG.warning("peer_refused", code="peer_unknown")
-                transport.abort()
-                self._refused = True
-                return
-            self._certificate = fingerprint(der)
-            self.app_state = {**self.app_state, state_key: member}
-            super().connection_made(transport)
+            self._fingerprint = None if der is None else fingerprint(der)
+            self._application = self.app
 
-        def data_received(self, data: bytes) -> None:
-            if getattr(self, "_refused", False):
-                return
-            # A connection outlives a change on the ledger; the member may have been suspended since.
-            if authorise(self._certificate) != self.app_state[state_key]:
+        def handle_events(self) -> None:
+            if self.conn.their_state is h11.IDLE:
+                # Asked for each request: a connection outlives a change on the ledger, such as a suspension.
+                member = None if self._fingerprint is None else authorise(self._fingerprint)
+                if member is None:
+                    _LOG.warning("peer_refused", code="peer_unknown")
+                self.app_state = {**self.app_state, state_key: member}
+                self.app = _refuse if member is None else self._application
+            super().handle_events()
+
+        def shutdown(self) -> None:
+            # Closing TLS politely would wait for a peer that keeps the connection for later and reads nothing now.
+            if getattr(self.cycle, "response_complete", True):
                 self.transport.abort()
-                return
-            super().data_received(data)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            if not getattr(self, "_refused", False):
-                super().connection_lost(exc)
-
-        def eof_received(self) -> None:
-            if not getattr(self, "_refused", False):
-                super().eof_received()
+            else:
+                super().shutdown()
 
     return PeerProtocol
+
+
+async def _refuse(scope: Any, receive: Any, send: Any) -> None:
+    """Stands in the application's place for a peer that the ledger does not name; reads nothing of the request."""
+    body = {"code": "peer_unknown", "status": 403, "title": "The ledger names no active member with this certificate."}
+    headers = [(b"content-type", b"application/problem+json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": encode({**body, "type": "urn:lianzheng:problem:peer_unknown"})})
