@@ -45,7 +45,7 @@ class Party:
             operation = CreationOperation(network=self.chain_id, keys=(key,), salt=salt)
             try:
                 did = did_of(operation)
-            except Exception:  # noqa: BLE001, S112 - another salt
+            except Exception:  # noqa: S112 - another salt
                 continue
             break
         object.__setattr__(self, "seed", seed)

@@ -87,12 +87,16 @@ async def test_run_names_what_keeps_it_from_anchoring(tmp_path: Path, monkeypatc
     async with Site(tmp_path, ledger) as site, asyncio.timeout(20):
         await site.record()
         task = asyncio.create_task(site.service.run())
-        while site.service.fault is None:
+        while _fault(site) is None:
             await asyncio.sleep(0)
-        assert site.service.fault == "ledger_unavailable"
+        assert _fault(site) == "ledger_unavailable"
         ledger.down = False
-        while site.service.fault is not None:
+        while _fault(site) is not None:
             await asyncio.sleep(0)
         assert ledger.log.size == 1
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _fault(site: Site) -> str | None:
+    return site.service.fault
