@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +193,7 @@ class GateNet:
         self.database = Database(sqlite_url(self.folder / "beta.db"))
         await self.database.open()
         self.keystore = SealedFileKeyStore.create(self.folder / "beta.keys", b"a passphrase")
-        datasets = DatasetRepository(self.database)
+        self.datasets = datasets = DatasetRepository(self.database)
         beta = self.sender(BETA)
         self.loading = DatasetService(datasets, beta, self.clock)
         self.views = ViewService(
@@ -376,14 +376,29 @@ class GateNet:
         """One honest use."""
         return await self.send(self.request(issued, views, **changes), issued.token)
 
-    async def refused(self, code: str, request: GateRequest, token: Token | bytes, peer: str = ALPHA.did) -> None:
-        """The gate refuses with ``code``, logs it, and neither evaluates nor counts anything."""
+    async def refused(
+        self,
+        code: str,
+        request: GateRequest,
+        token: Token | bytes,
+        peer: str = ALPHA.did,
+        *,
+        evaluates: bool = False,
+    ) -> None:
+        """The gate refuses with ``code``, logs it, and counts nothing; nor has it evaluated, unless ``evaluates``."""
         before = await self.counts()
         with pytest.raises(LianzhengError) as caught:
             await self.send(request, token, peer)
         assert caught.value.code == code
         assert self.log.lines()[-1].outcome == code
-        assert await self.counts() == before
+        after = await self.counts()
+        assert (replace(after, evaluations=before.evaluations) if evaluates else after) == before
+
+    async def deny(
+        self, code: str, issued: Issued, views: Sequence[str | ViewEpoch] = (WEALTH,), **changes: Any
+    ) -> None:
+        """As :meth:`refused`, for an otherwise honest request of ALPHA."""
+        await self.refused(code, self.request(issued, views, **changes), issued.token)
 
     async def counts(self) -> Counts:
         async with self.database.read() as connection:

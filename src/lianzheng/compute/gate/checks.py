@@ -21,7 +21,7 @@ from lianzheng.identity.resolver import read_did
 from lianzheng.ledger.context import StateView
 from lianzheng.limits import REQUEST_SKEW_MS
 
-__all__ = ["Moment", "check_issuer_policy", "check_peer", "check_scope", "check_task", "open_epochs"]
+__all__ = ["Moment", "check_asker", "check_issuer_policy", "check_peer", "check_scope", "check_task", "open_epochs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def check_peer(state: StateView, peer: str, me: str, chain_id: str, request: Gat
     """GATE-1: an active member asks in its own name, under its signature, now, and asks this node.
 
     Refuses ``peer_not_active``, ``requester_mismatch``, ``chain_id_wrong``, ``provider_mismatch``,
-    ``request_time_skew``, ``request_signature_invalid``. Nonce and rate are the service's part of GATE-1.
+    ``request_time_skew``, ``request_signature_invalid``. :func:`check_asker`, rate and nonce complete GATE-1.
     """
     member = member_of(state, peer)
     if member is None or member.phase != "active":
@@ -57,6 +57,17 @@ def check_peer(state: StateView, peer: str, me: str, chain_id: str, request: Gat
         ed25519.verify(key, request_signing_bytes(request), request.signature)
     except (NotFoundError, VerificationError) as error:
         raise VerificationError("request_signature_invalid", "The request is not signed by its requester.") from error
+
+
+def check_asker(terms: Terms, request: GateRequest) -> None:
+    """GATE-1: who asks is the requester of the terms; terms with an agent wait for delegation to be provable (AUTH-5).
+
+    Refuses ``consent_requester_mismatch``, ``consent_agent_unproven``.
+    """
+    if terms.requester != request.requester:
+        raise RefusedError("consent_requester_mismatch", "The consent names another requester.")
+    if terms.agent is not None:
+        raise RefusedError("consent_agent_unproven", "No proof of delegation to the agent was shown (AUTH-5).")
 
 
 def check_task(state: StateView, me: str, request: GateRequest, now: Moment) -> TaskContract:
@@ -85,16 +96,11 @@ def check_task(state: StateView, me: str, request: GateRequest, now: Moment) -> 
 
 
 def check_scope(state: StateView, terms: Terms, contract: TaskContract, request: GateRequest) -> None:
-    """GATE-3, what ties terms, task and policy together: one requester, one purpose, one function, every view allowed.
+    """GATE-3, what ties terms, task and policy together: one purpose, one function, every view allowed.
 
-    The terms by themselves are ``consent.token``'s to check. Refuses ``consent_requester_mismatch``,
-    ``consent_agent_unproven``, ``purpose_mismatch``, ``function_mismatch``, ``dataset_withdrawn``,
-    ``view_not_offered``, ``purpose_not_allowed``.
+    The terms by themselves are ``consent.token``'s to check. Refuses ``purpose_mismatch``, ``function_mismatch``,
+    ``dataset_withdrawn``, ``view_not_offered``, ``purpose_not_allowed``.
     """
-    if terms.requester != request.requester:
-        raise RefusedError("consent_requester_mismatch", "The consent names another requester.")
-    if terms.agent is not None:
-        raise RefusedError("consent_agent_unproven", "No proof of delegation to the agent was shown (AUTH-5).")
     if terms.purpose != contract.purpose:
         raise RefusedError("purpose_mismatch", "The consent is for another purpose than the task.")
     if terms.function != contract.function:
