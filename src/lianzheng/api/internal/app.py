@@ -5,8 +5,18 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from lianzheng import __version__
-from lianzheng.api.internal import compute, consents, evidence, governance, identifiers, ledger, suitability, wallet
-from lianzheng.api.problem import install_problem_handlers
+from lianzheng.api.internal import (
+    compute,
+    consents,
+    evidence,
+    governance,
+    identifiers,
+    ledger,
+    pages,
+    suitability,
+    wallet,
+)
+from lianzheng.api.problem import ProblemApp
 from lianzheng.api.services import NodeServices
 
 __all__ = ["create_internal_app"]
@@ -14,12 +24,14 @@ __all__ = ["create_internal_app"]
 
 def create_internal_app(services: NodeServices) -> FastAPI:
     """The application of the plain-HTTP listener inside the house, with its OpenAPI pages under ``/docs``."""
-    app = FastAPI(
+    app = ProblemApp(
         title="Lianzheng 联证",
         version=__version__,
         summary="Investor suitability across brokers: the member's own API, the wallets' inbox, DID resolution.",
+        docs_url=None,
+        redoc_url=None,
     )
-    install_problem_handlers(app)
+    app.include_router(pages.create_router())
     for module in (ledger, identifiers, wallet, governance, compute, consents, suitability, evidence):
         app.include_router(module.create_router(services))
     return app
