@@ -193,3 +193,6 @@ PEER_CONNECTIONS_MAX = 32
 
 PROBLEM_BYTES_MAX = 16 * 1024
 """A problem+json is a code and two sentences."""
+
+FORM_BYTES_MAX = 4 * 1024 * 1024
+"""One JSON form of the internal API: a step of a procedure with a few documents as text."""

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import CoreSchema
 
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode_object, encode
 from lianzheng.errors import FormatError
 from lianzheng.limits import INT_MAX, MESSAGE_BYTES_MAX
 
-__all__ = ["Bytes", "Bytes32", "Bytes48", "Bytes64", "Bytes96", "Day", "Natural", "Record", "Seq", "Text", "TimeMs"]
+__all__ = [
+    "Bytes",
+    "Bytes32",
+    "Bytes48",
+    "Bytes64",
+    "Bytes96",
+    "Day",
+    "Natural",
+    "Record",
+    "Seq",
+    "Text",
+    "TimeMs",
+    "member_path",
+]
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z_]*([0-9]{1,3}[A-Za-z_]+)*[0-9]{0,3}\Z")
+_NAME_CHARS_MAX = 40
 
 
 def _binary(value: object) -> object:
@@ -42,10 +70,49 @@ Seq = Field(strict=False)
 """``Annotated[tuple[T, ...], Seq]``: an immutable sequence, a tuple in Python and an array in JSON."""
 
 
+def member_path(parts: Iterable[str | int]) -> str:
+    """Where in a message something is wrong, fit to be shown and logged.
+
+    Names and positions are kept. A key that does not look like one of ours came from the sender and may be data,
+    such as an identity number used as a key: it is shown as ``?``.
+    """
+    shown = (
+        str(part) if isinstance(part, int) or (len(part) <= _NAME_CHARS_MAX and _NAME.match(part) is not None) else "?"
+        for part in parts
+    )
+    return ".".join(shown)
+
+
+def _only_integers(schema: Any) -> None:
+    """Turn every literal of one integer inside a schema into that integer, strictly."""
+    if isinstance(schema, dict):
+        expected = schema.get("expected")
+        if schema.get("type") == "literal" and isinstance(expected, list) and int in map(type, expected):
+            if len(expected) > 1:
+                raise TypeError("a literal of a Record is one integer, or texts")
+            number = expected[0]
+            schema.clear()
+            schema.update({"type": "int", "strict": True, "ge": number, "le": number})
+            return
+        for part in schema.values():
+            _only_integers(part)
+    elif isinstance(schema, list | tuple):
+        for part in schema:
+            _only_integers(part)
+
+
 class Record(BaseModel):
     """An immutable value with exactly one encoding. Unknown members are refused, nothing is coerced."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """As pydantic builds it, but ``Literal[1]`` takes the integer 1 alone: by itself it takes true and 1.0 too,
+        because Python holds them to be equal."""
+        schema = handler(source)
+        _only_integers(schema)
+        return schema
 
     def to_json(self) -> JsonObject:
         """Plain JSON members; binary as base64url."""
@@ -62,7 +129,7 @@ class Record(BaseModel):
             return cls.model_validate(value)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            path = ".".join(str(part) for part in first["loc"]) or cls.__name__
+            path = member_path(first["loc"]) or cls.__name__
             raise FormatError(
                 "field_invalid",
                 f"{cls.__name__}: member {path} is missing, unknown or malformed.",

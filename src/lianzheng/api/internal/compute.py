@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
-from lianzheng.api.internal.auth import require_operator
-from lianzheng.api.peer.app import read_body
+from lianzheng.api.body import read_body
+from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
 from lianzheng.compute.datasets.model import DatasetPublish
 from lianzheng.compute.tasks.model import TaskContract, approval_record, report_record, task_record
@@ -40,7 +40,7 @@ class RefusalBody(BaseModel):
 
 def create_router(services: NodeServices) -> APIRouter:
     """Routes that need the operator's token."""
-    router = APIRouter(prefix="/api/v1", tags=["compute"], dependencies=[Depends(require_operator(services))])
+    router = operator_router(services, "compute")
     _add_dataset_routes(router, services)
     _add_task_routes(router, services)
     return router

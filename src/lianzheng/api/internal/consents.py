@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from lianzheng.api.internal.auth import require_operator
+from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
 from lianzheng.encoding.binary import b64u_encode
 
@@ -15,7 +15,7 @@ __all__ = ["create_router"]
 
 def create_router(services: NodeServices) -> APIRouter:
     """Routes that need the operator's token."""
-    router = APIRouter(prefix="/api/v1", tags=["consent"], dependencies=[Depends(require_operator(services))])
+    router = operator_router(services, "consent")
 
     @router.get("/clients/{reference}/consents")
     async def consents(reference: str) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
-from lianzheng.api.internal.auth import require_operator
+from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
 
 __all__ = ["create_router"]
@@ -14,28 +14,28 @@ __all__ = ["create_router"]
 
 def create_router(services: NodeServices) -> APIRouter:
     """The trust file is public; cases and bundles need the operator's token."""
-    router = APIRouter(prefix="/api/v1", tags=["evidence"])
-    operator = [Depends(require_operator(services))]
+    router, operator = APIRouter(), operator_router(services, "evidence")
 
-    @router.get("/network/trust")
+    @router.get("/api/v1/network/trust", tags=["evidence"])
     async def trust() -> Response:
         """What `lianzheng verify --trust` takes: chain id, genesis digest, signers (B34: exact bytes)."""
         return Response(services.evidence.trust_file(), media_type="application/json")
 
-    @router.get("/cases", dependencies=operator)
+    @operator.get("/cases")
     async def cases() -> dict[str, Any]:
         """All case ids, oldest first."""
         return {"cases": await services.evidence.cases()}
 
-    @router.get("/cases/{case_id}", dependencies=operator)
+    @operator.get("/cases/{case_id}")
     async def case(case_id: str) -> dict[str, Any]:
         """The records of a case with their states."""
         placed = await services.evidence.case(case_id)
         return {"records": [{"state": item.state, **item.stored.record.to_json()} for item in placed]}
 
-    @router.get("/cases/{case_id}/bundle", dependencies=operator)
+    @operator.get("/cases/{case_id}/bundle")
     async def bundle(case_id: str) -> Response:
         """The bundle that `lianzheng verify` checks offline (EV-4)."""
         return Response(await services.evidence.bundle(case_id), media_type="application/json")
 
+    router.include_router(operator)
     return router

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from lianzheng.api.internal.auth import require_operator
+from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
 from lianzheng.flows.acts import network_case
 from lianzheng.governance.model import AgreementSign
@@ -18,7 +18,7 @@ __all__ = ["create_router"]
 
 def create_router(services: NodeServices) -> APIRouter:
     """Routes that need the operator's token."""
-    router = APIRouter(prefix="/api/v1", tags=["governance"], dependencies=[Depends(require_operator(services))])
+    router = operator_router(services, "governance")
 
     @router.post("/agreement/signature")
     async def sign_agreement() -> dict[str, Any]:

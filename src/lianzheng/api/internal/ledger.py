@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from lianzheng.api.peer.app import read_body
+from lianzheng.api.body import read_body
 from lianzheng.api.services import NodeServices
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.errors import NotFoundError

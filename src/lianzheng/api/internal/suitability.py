@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from lianzheng.api.internal.auth import require_operator
+from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
 from lianzheng.encoding.binary import b64u_decode
 from lianzheng.errors import NotFoundError
@@ -77,7 +77,7 @@ class StepBody(_Body):
 
 def create_router(services: NodeServices) -> APIRouter:
     """Routes that need the operator's token."""
-    router = APIRouter(prefix="/api/v1", tags=["suitability"], dependencies=[Depends(require_operator(services))])
+    router = operator_router(services, "suitability")
     _add_assessment_routes(router, services)
     _add_mismatch_routes(router, services)
     return router

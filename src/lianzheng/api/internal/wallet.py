@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
-from lianzheng.api.peer.app import read_body
+from lianzheng.api.body import BoundedRoute, read_body
 from lianzheng.api.services import NodeServices
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.identity.enrolment import EnrolmentRequest
@@ -26,7 +26,7 @@ class ChallengeBody(BaseModel):
 
 def create_router(services: NodeServices) -> APIRouter:
     """Routes under ``/api/v1/wallet``."""
-    router = APIRouter(prefix="/api/v1/wallet", tags=["wallet"])
+    router = APIRouter(prefix="/api/v1/wallet", tags=["wallet"], route_class=BoundedRoute)
 
     @router.post("/enrolment-challenges")
     async def challenge(body: ChallengeBody) -> dict[str, Any]:

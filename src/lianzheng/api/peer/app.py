@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import FastAPI, Request, Response
 
-from lianzheng.api.problem import install_problem_handlers
+from lianzheng.api.body import read_body
+from lianzheng.api.problem import ProblemApp
 from lianzheng.api.services import NodeServices, Orderer
 from lianzheng.compute.gate.requester import GATE_PATH
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
@@ -13,7 +14,7 @@ from lianzheng.errors import FormatError, RefusedError
 from lianzheng.ledger.receipt import encode_receipt
 from lianzheng.limits import BLOCKS_ANSWER_MAX, MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
 
-__all__ = ["PEER_SCOPE_KEY", "create_peer_app", "read_body"]
+__all__ = ["PEER_SCOPE_KEY", "create_peer_app"]
 
 PEER_SCOPE_KEY = "lianzheng.peer"
 """Where the transport leaves the DID of the member whose certificate the connection carries."""
@@ -23,8 +24,7 @@ _JSON = "application/json"
 
 def create_peer_app(services: NodeServices) -> FastAPI:
     """The application that the mutual-TLS listener serves."""
-    app = FastAPI(title="Lianzheng peer API", version="1", docs_url=None, redoc_url=None)
-    install_problem_handlers(app)
+    app = ProblemApp(title="Lianzheng peer API", version="1", docs_url=None, redoc_url=None)
 
     @app.post(GATE_PATH)
     async def evaluate(request: Request) -> Response:
@@ -64,16 +64,6 @@ def create_peer_app(services: NodeServices) -> FastAPI:
         return Response(b"{}", media_type=_JSON)
 
     return app
-
-
-async def read_body(request: Request, size_max: int) -> bytes:
-    """The body, never more than ``size_max`` bytes of it in memory. Raises ``FormatError`` ``too_large``."""
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
-        if len(data) > size_max:
-            raise FormatError("too_large", f"A message has more than {size_max} bytes.")
-    return bytes(data)
 
 
 def _peer(request: Request) -> str:
