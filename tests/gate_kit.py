@@ -7,7 +7,7 @@ rule of this schema writes yet (a suspended member), and nothing else is replace
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,13 @@ from lianzheng.consent.token import default_validity, make_token
 from lianzheng.crypto import ed25519
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.encoding.canonical import JsonObject
+from lianzheng.encoding.model import Record
 from lianzheng.errors import LianzhengError, UnavailableError
 from lianzheng.identity.idnorm import identity_element
 from lianzheng.identity.model import IssuerPublish
 from lianzheng.identity.rules import CREDENTIAL_PURPOSE
 from lianzheng.ledger.context import StateView
-from lianzheng.ledger.ports import LedgerEngine
+from lianzheng.ledger.ports import LedgerEngine, Receipt
 from lianzheng.ledger.sender import TransactionSender, sign_transaction
 from lianzheng.ledger.transaction import Transaction, TransactionBody
 from lianzheng.limits import GRANTS_MIN
@@ -77,6 +78,9 @@ VIEWS = tuple(sorted((WEALTH, EXPERIENCE, MANY)))
 WORDS = ("suitability-assessment", "suitability-reassessment")
 EPOCH_MS = 10 * DAY_MS
 PER_MINUTE = 10_000
+
+
+Views = Sequence[str | ViewEpoch]
 
 
 class LedgerView:
@@ -106,6 +110,20 @@ class LedgerView:
 
     def assert_fresh(self) -> None:
         self._engine.assert_fresh()
+
+
+class FailingSender:
+    """A sender that loses the ledger before the kinds in ``failing``, once each."""
+
+    def __init__(self, sender: TransactionSender) -> None:
+        self._sender = sender
+        self.failing: list[str] = []
+
+    async def send(self, kind: str, payload: Record, ordered: bool = False) -> Receipt:
+        if kind in self.failing:
+            self.failing.remove(kind)
+            raise UnavailableError("ledger_unavailable", "The ledger does not answer.")
+        return await self._sender.send(kind, payload, ordered)
 
 
 class CountedKeys:
@@ -183,6 +201,7 @@ class GateNet:
         self.clock = ManualClock(START_MS + 1)
         self.per_minute = per_minute
         self.serial = 0
+        self.stopped = False
         self.issuer_keys: dict[str, spseq.SecretKey] = {}
         self.people = [Person(row, 1_000_003 + index) for index, row in enumerate(sample_people(12))]
 
@@ -194,7 +213,8 @@ class GateNet:
         await self.database.open()
         self.keystore = SealedFileKeyStore.create(self.folder / "beta.keys", b"a passphrase")
         self.datasets = datasets = DatasetRepository(self.database)
-        beta = self.sender(BETA)
+        beta = FailingSender(self.sender(BETA))
+        self.fail = beta.failing.append
         self.loading = DatasetService(datasets, beta, self.clock)
         self.views = ViewService(
             datasets, EpochRepository(self.database), self.keystore, beta, self._state, self.clock, CHAIN, BETA.did
@@ -213,8 +233,14 @@ class GateNet:
         return self
 
     async def close(self) -> None:
-        await self.engine.stop()
+        await self.stop_ledger()
         await self.database.close()
+
+    async def stop_ledger(self) -> None:
+        """The engine ends; a second call does nothing."""
+        if not self.stopped:
+            self.stopped = True
+            await self.engine.stop()
 
     def make_gate(self, ledger: Any) -> GateService:
         rate = TokenBucket(self.per_minute, self.clock)
@@ -347,9 +373,7 @@ class GateNet:
         assert await self.grant(issued, poster=poster) == ["ok"]
         return issued
 
-    def request(
-        self, issued: Issued, views: Sequence[str | ViewEpoch] = (WEALTH,), by: Party = ALPHA, **changes: Any
-    ) -> GateRequest:
+    def request(self, issued: Issued, views: Views = (WEALTH,), by: Party = ALPHA, **changes: Any) -> GateRequest:
         """A signed request of ``by``."""
         pairs = tuple(view if isinstance(view, ViewEpoch) else ViewEpoch(view=view, epoch=1) for view in views)
         fields: dict[str, Any] = {
@@ -372,7 +396,7 @@ class GateNet:
         raw = token if isinstance(token, bytes) else token.to_bytes()
         return GateAnswer.from_bytes(await self.gate.answer(peer, GateCall(request=request, token=raw).to_bytes()))
 
-    async def ask(self, issued: Issued, views: Sequence[str | ViewEpoch] = (WEALTH,), **changes: Any) -> GateAnswer:
+    async def ask(self, issued: Issued, views: Views = (WEALTH,), **changes: Any) -> GateAnswer:
         """One honest use."""
         return await self.send(self.request(issued, views, **changes), issued.token)
 
@@ -394,9 +418,7 @@ class GateNet:
         after = await self.counts()
         assert (replace(after, evaluations=before.evaluations) if evaluates else after) == before
 
-    async def deny(
-        self, code: str, issued: Issued, views: Sequence[str | ViewEpoch] = (WEALTH,), **changes: Any
-    ) -> None:
+    async def deny(self, code: str, issued: Issued, views: Views = (WEALTH,), **changes: Any) -> None:
         """As :meth:`refused`, for an otherwise honest request of ALPHA."""
         await self.refused(code, self.request(issued, views, **changes), issued.token)
 
@@ -417,11 +439,12 @@ class Loopback:
     def __init__(self, net: GateNet) -> None:
         self.net = net
         self.away = False
+        self.change: Callable[[bytes], bytes] = lambda answer: answer
 
     async def post_bytes(self, did: str, path: str, body: bytes) -> bytes:
         self._check(did)
         assert path == GATE_PATH
-        return await self.net.gate.answer(ALPHA.did, body)
+        return self.change(await self.net.gate.answer(ALPHA.did, body))
 
     async def get_bytes(self, did: str, path: str) -> bytes:
         self._check(did)
