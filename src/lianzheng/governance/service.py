@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lianzheng.encoding.binary import b64u_encode
 from lianzheng.governance.members import all_members, member_of
 from lianzheng.governance.model import MemberRecord
 from lianzheng.ledger.context import StateView
@@ -23,7 +24,11 @@ class MemberDirectory:
 
     def by_fingerprint(self, fingerprint: bytes) -> MemberRecord | None:
         """The member whose certificate's DER has this SHA-256, or None. Its phase is the caller's to judge."""
-        return next((member for member in self.all() if member.fingerprint == fingerprint), None)
+        wanted = b64u_encode(fingerprint)  # asked at every request between members: only the one found is decoded
+        for _, value in self._state().scan("member/"):
+            if value["fingerprint"] == wanted:
+                return MemberRecord.from_json(value)
+        return None
 
     def active(self) -> tuple[MemberRecord, ...]:
         """Members that may act and be relied on, in the order of DIDs."""

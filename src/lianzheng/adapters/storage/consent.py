@@ -91,16 +91,23 @@ class SqlRefusalStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Asked at every gate, so held in memory; one process owns the database. What is added while the rest is
+        # being read must not be lost, so it stands by itself.
+        self._stored: set[bytes] | None = None
+        self._added: set[bytes] = set()
 
     async def add_refusal(self, cid: bytes, transaction: bytes, time_ms: int) -> bool:
         row = {"cid": cid, "transaction_bytes": transaction, "time_ms": time_ms, "posted": False}
         async with self._database.begin() as connection:
             done = await connection.execute(insert_or(refusals).on_conflict_do_nothing().values(row))
+        self._added.add(cid)
         return done.rowcount == 1
 
     async def is_refused(self, cid: bytes) -> bool:
-        async with self._database.read() as connection:
-            return await connection.scalar(select(refusals.c.cid).where(refusals.c.cid == cid)) is not None
+        if self._stored is None:
+            async with self._database.read() as connection:
+                self._stored = set(await connection.scalars(select(refusals.c.cid)))
+        return cid in self._stored or cid in self._added
 
     async def unposted(self, limit: int) -> tuple[tuple[bytes, bytes], ...]:
         query = (

@@ -36,6 +36,7 @@ class UseRepository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._salts: dict[bytes, bytes] = {}  # drawn once, never changed
 
     async def claim_nonce(self, requester: str, nonce: bytes, request_hash: bytes, time_ms: int) -> None:
         values = {"requester": requester, "nonce": nonce, "request_hash": request_hash, "time_ms": time_ms}
@@ -66,10 +67,11 @@ class UseRepository:
         return await self._database.transact(lambda connection: _count(connection, claim, answer))
 
     async def task_salt(self, task: bytes) -> bytes:
-        salt = await self._database.query(lambda connection: _task_salt(connection, task))
-        if salt is not None:
-            return salt
-        return await self._database.transact(lambda connection: _draw_task_salt(connection, task))
+        salt = self._salts.get(task)
+        if salt is None:
+            salt = await self._database.transact(lambda connection: _draw_task_salt(connection, task))
+            self._salts[task] = salt
+        return salt
 
     async def task_uses(self, task: bytes) -> TaskUses:
         return await self._database.query(lambda connection: _task_uses(connection, task))
@@ -147,12 +149,6 @@ def _total(connection: Connection, task: bytes) -> int:
         select(gate_task.c.uses).where(gate_task.c.task == task)
     ).scalar_one_or_none()
     return total or 0
-
-
-def _task_salt(connection: Connection, task: bytes) -> bytes | None:
-    query = select(gate_task.c.salt).where(gate_task.c.task == task)
-    salt: bytes | None = connection.execute(query).scalar_one_or_none()
-    return salt
 
 
 def _draw_task_salt(connection: Connection, task: bytes) -> bytes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from lianzheng.adapters.storage.database import Database, metadata, sqlite_url
 from lianzheng.errors import ConfigError
@@ -69,3 +70,28 @@ def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(ConfigError) as refused:
         Database(url)
     assert refused.value.code in ("database_url_invalid", "database_url_unsupported")
+
+
+async def test_works_that_wait_together_share_a_commit_and_fail_apart(tmp_path: Path) -> None:
+    """One bad work among many is undone alone; the others are durable, each with its own result."""
+    database = Database(sqlite_url(tmp_path / "node.db"))
+    await database.open()
+    await database.transact(lambda c: c.exec_driver_sql("CREATE TABLE shared (n INTEGER PRIMARY KEY)"))
+
+    def insert(number: int) -> Callable[[Connection], int]:
+        def work(connection: Connection) -> int:
+            connection.execute(text("INSERT INTO shared VALUES (:number)"), {"number": number})
+            if number == 7:
+                raise ValueError("seven")
+            return number
+
+        return work
+
+    outcomes = await asyncio.gather(
+        *(database.transact(insert(number)) for number in range(20)), return_exceptions=True
+    )
+    assert isinstance(outcomes[7], ValueError)
+    assert [outcome for outcome in outcomes if not isinstance(outcome, ValueError)] == [*range(7), *range(8, 20)]
+    rows = await database.query(lambda c: [row[0] for row in c.exec_driver_sql("SELECT n FROM shared ORDER BY n")])
+    assert rows == [*range(7), *range(8, 20)]
+    await database.close()
