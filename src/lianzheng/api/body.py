@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from lianzheng.encoding.canonical import JsonValue, parse
 from lianzheng.errors import FormatError
 from lianzheng.limits import FORM_BYTES_MAX
 
@@ -28,7 +29,11 @@ async def read_body(request: Request, size_max: int) -> bytes:
 
 
 class BoundedRoute(APIRoute):
-    """A route whose JSON body has at most ``FORM_BYTES_MAX`` bytes; FastAPI by itself reads any number."""
+    """A route whose JSON body is inside the profile of CON-1 and has at most ``FORM_BYTES_MAX`` bytes.
+
+    FastAPI by itself reads any number of bytes, of any depth. Raises ``FormatError``: ``too_large`` and those of
+    ``canonical.parse``.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the bound."""
@@ -38,18 +43,25 @@ class BoundedRoute(APIRoute):
             # Routes that take raw bytes read them themselves, each under its own bound.
             if self.body_field is None:
                 return await answer(request)
-            return await answer(_Read(request, await read_body(request, FORM_BYTES_MAX)))
+            data = await read_body(request, FORM_BYTES_MAX)
+            return await answer(_Read(request, data, parse(data) if data else None))
 
         return bounded
 
 
 class _Read(Request):
-    def __init__(self, request: Request, data: bytes) -> None:
+    """A request whose body has been read and parsed; FastAPI still decides by the content type what it takes."""
+
+    def __init__(self, request: Request, data: bytes, value: JsonValue) -> None:
         super().__init__(request.scope, request.receive)
         self._data = data
+        self._value = value
 
     async def body(self) -> bytes:
         return self._data
+
+    async def json(self) -> JsonValue:
+        return self._value
 
 
 def _too_large(size_max: int) -> FormatError:

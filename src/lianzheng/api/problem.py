@@ -77,8 +77,6 @@ async def _ours(_: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0] if isinstance(error, RequestValidationError) and error.errors() else {}
-    if first.get("type") == "json_invalid":
-        return problem(400, "json_malformed", "The body is not JSON.")
     if first.get("loc") == ("body",):
         return problem(400, "field_invalid", "The body must be a JSON object, sent as application/json.")
     path = member_path(first.get("loc", ()))

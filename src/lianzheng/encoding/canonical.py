@@ -13,7 +13,7 @@ import orjson
 from lianzheng.errors import FormatError
 from lianzheng.limits import INT_MAX, JSON_DEPTH_MAX, MESSAGE_BYTES_MAX
 
-__all__ = ["JsonObject", "JsonValue", "check_profile", "decode", "decode_object", "encode"]
+__all__ = ["JsonObject", "JsonValue", "check_profile", "decode", "decode_object", "encode", "parse"]
 
 JsonValue = Any
 """``None``, ``bool``, ``int``, ``str``, ``list`` or ``dict[str, ...]`` of the same."""
@@ -53,6 +53,19 @@ def decode_object(data: bytes, size_max: int = MESSAGE_BYTES_MAX) -> JsonObject:
     value = decode(data, size_max)
     if not isinstance(value, dict):
         raise FormatError("json_type", "A message must be a JSON object.")
+    return value
+
+
+def parse(data: bytes) -> JsonValue:
+    """The value of JSON in any encoding, inside the profile: for forms, over which nothing is signed.
+
+    Raises ``FormatError``: ``json_malformed`` and those of :func:`encode`.
+    """
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise FormatError("json_malformed", "A message is not JSON.") from error
+    check_profile(value)
     return value
 
 

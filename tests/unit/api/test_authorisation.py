@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from lianzheng.api.internal.app import create_internal_app
 from lianzheng.api.peer.app import create_peer_app
-from node_kit import LocalNode, local_node
+from node_kit import LocalNode
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,12 +26,6 @@ PUBLIC = {
 }
 PAGES = {"/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js"}
 """The description of the API holds no data."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalNode]:
-    async with local_node(tmp_path_factory.mktemp("node") / "home") as running:
-        yield running
 
 
 def routes(node: LocalNode) -> dict[str, str]:
