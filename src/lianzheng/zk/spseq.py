@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 from lianzheng.crypto.hazmat.bls12381 import (
@@ -50,6 +51,12 @@ PURPOSES = ("credential", "gate")
 _POSSESSION_SIZE = 3 * G2.SIZE + 3 * 32
 
 
+@lru_cache(maxsize=1024)
+def _key_points(data: bytes) -> tuple[G2, G2, G2]:
+    """Decoded once: a network has a few hundred keys, and a gate meets one of them with every token."""
+    return G2.from_bytes(data[:96]), G2.from_bytes(data[96:192]), G2.from_bytes(data[192:])
+
+
 class PublicKey(NamedTuple):
     """(X̂1, X̂2, X̂3)."""
 
@@ -66,7 +73,7 @@ class PublicKey(NamedTuple):
         """Strict inverse (CON-4). Raises ``FormatError`` ``key_malformed``, ``point_*``."""
         if len(data) != 288:
             raise FormatError("key_malformed", "An SPS-EQ public key must have 288 bytes.")
-        return cls(*(G2.from_bytes(data[at : at + 96]) for at in (0, 96, 192)))
+        return cls(*_key_points(data))
 
 
 class SecretKey(NamedTuple):

@@ -71,6 +71,7 @@ class Database:
         self._write_lock = asyncio.Lock()
         self._sync_engine = create_engine(parsed.set(drivername="sqlite"))
         self._sync_writer = self._sync_engine.execution_options(**{_WRITE: True})
+        self._reader: Connection | None = None
         self._waiting: list[_Work] = []
         self._committer: asyncio.Task[None] | None = None
         for engine in (self._engine.sync_engine, self._sync_engine):
@@ -86,6 +87,9 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection; the last one folds the WAL back into the file."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
         await self._engine.dispose()
         await asyncio.to_thread(self._sync_engine.dispose)
 
@@ -116,6 +120,16 @@ class Database:
     async def query(self, work: Callable[[Connection], T]) -> T:
         """As :meth:`read` for hot paths; see :meth:`transact`."""
         return await asyncio.to_thread(_run, self._sync_engine, work)
+
+    def look(self, work: Callable[[Connection], T]) -> T:
+        """As :meth:`query` in the calling thread, for point reads by primary key and nothing longer.
+
+        Such a read takes less time than handing it to another thread, and a reader never waits for the writer (WAL).
+        """
+        if self._reader is None:
+            self._reader = self._sync_engine.connect()
+        with self._reader.begin():
+            return work(self._reader)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:

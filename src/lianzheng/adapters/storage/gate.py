@@ -55,13 +55,13 @@ class UseRepository:
         await self._database.transact(lambda c: c.execute(delete(gate_nonce).where(gate_nonce.c.time_ms < before_ms)))
 
     async def stored_answer(self, request_hash: bytes, request: bytes) -> bytes | None:
-        return await self._database.query(lambda connection: _stored(connection, request_hash, request))
+        return self._database.look(lambda connection: _stored(connection, request_hash, request))
 
     async def check_quota(self, claim: UseClaim) -> None:
-        await self._database.query(lambda connection: _new_task_uses(connection, claim))
+        self._database.look(lambda connection: _new_task_uses(connection, claim))
 
     async def check_uses(self, claim: UseClaim) -> None:
-        await self._database.query(lambda connection: _new_uses(connection, claim))
+        self._database.look(lambda connection: _new_uses(connection, claim))
 
     async def count(self, claim: UseClaim, answer: bytes) -> bytes:
         return await self._database.transact(lambda connection: _count(connection, claim, answer))
