@@ -22,7 +22,7 @@ Config = Annotated[Path, typer.Option(help="node.toml of the running node.")]
 
 @app.command("check")
 def check(
-    source: Annotated[Path, typer.Argument(help="CSV file of customers; see docs/spec/sources.md.")],
+    source: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV file; see docs/spec/sources.md.")],
     test_network: Annotated[bool, typer.Option(help="Accept sample people (area 99xxxx).")] = False,
 ) -> None:
     """Read a source without loading it; every problem is named with row, column and reason. Needs no node."""
@@ -36,11 +36,14 @@ def check(
 @app.command("load")
 def load(
     dataset: Annotated[str, typer.Argument(help="Name of the data set: a-z, 0-9 and '-'.")],
-    source: Annotated[Path, typer.Argument(help="CSV file of customers.")],
+    source: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV file of customers.")],
     config: Config,
 ) -> None:
     """Load a source whole, or refuse it and change nothing."""
-    data = source.read_bytes()
+    from lianzheng.limits import SOURCE_BYTES_MAX
+
+    with source.open("rb") as file:
+        data = file.read(SOURCE_BYTES_MAX + 1)  # the node refuses what is longer
     loaded = _call(config, lambda node: node.post_bytes(f"/api/v1/datasets/{dataset}/source", data, "text/csv"))
     typer.echo(f"{loaded['people']} customers in {dataset}, sha256 {loaded['sha256']}")
 

@@ -25,9 +25,11 @@ def member(
     control_group: Annotated[str, typer.Option(help="Common controlling shareholder; votes count groups.")],
     address: Annotated[str, typer.Option(help="Registered address.")] = "—",
     member_type: Annotated[str, typer.Option("--type", help="Kind of institution.")] = "broker",
-    host: Annotated[str, typer.Option(help="Address that the node listens on.")] = "127.0.0.1",
-    internal_port: Annotated[int, typer.Option(help="Port of the internal API.")] = 8420,
-    peer_port: Annotated[int, typer.Option(help="Port of the peer API (mutual TLS).")] = 8421,
+    host: Annotated[
+        str, typer.Option(help="Name or IPv4 address at which the other members reach the node.")
+    ] = "127.0.0.1",
+    internal_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the internal API.")] = 8420,
+    peer_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the peer API (mutual TLS).")] = 8421,
 ) -> None:
     """Make a member's home: sealed key store, passphrase file, API token, certificate, card, node.toml.
 
@@ -50,20 +52,22 @@ def member(
 def network(
     chain_id: Annotated[str, typer.Option(help="Name of the network, as in the members' cards.")],
     cards: Annotated[list[Path], typer.Option("--member", help="A founder's member.json; the first one sequences.")],
-    agreement: Annotated[Path, typer.Option(help="The alliance agreement that every founder signs.")],
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("genesis.json"),
+    agreement: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="The alliance agreement that every founder signs.")
+    ],
+    out: Annotated[Path, typer.Option(help="New file to write; nothing is overwritten.")] = Path("genesis.json"),
     test_network: Annotated[
         bool, typer.Option(help="Admit sample people (area 99xxxx); for ever a test network.")
     ] = False,
 ) -> None:
     """Make genesis from the founders' cards. Every founder copies it beside its node.toml and compares the digest."""
     from lianzheng.ledger.genesis import genesis_digest
-    from lianzheng.node.setup import create_genesis, load_card
+    from lianzheng.node.setup import create_genesis, load_card, save_genesis
 
     members = tuple(load_card(path) for path in cards)
     genesis = create_genesis(
         chain_id, members, agreement.read_bytes(), {"test_network": int(test_network)}, SystemClock()
     )
-    out.write_bytes(genesis.to_bytes())
+    save_genesis(out, genesis)
     _CONSOLE.print(f"genesis {out}\ndigest  {genesis_digest(genesis).hex()}", markup=False)
     _CONSOLE.print("next    lianzheng node run --config node.toml   (each founder, the first one first)", markup=False)

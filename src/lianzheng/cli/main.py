@@ -9,6 +9,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from lianzheng import __version__
 from lianzheng.cli import dataset, init, node
@@ -20,6 +21,7 @@ __all__ = ["app", "main"]
 
 EXIT_REFUSED = 1
 """Refused, failed or not accepted; 2 is wrong usage, 3 is `verify` without a trust file."""
+EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="lianzheng",
@@ -53,11 +55,22 @@ def main() -> None:
     try:
         app()
     except LianzhengError as error:
-        console = Console(stderr=True, soft_wrap=True, highlight=False)
-        console.print(f"[bold red]{error.code}[/]: ", end="")
-        console.print(error.text, markup=False)
-        if error.next_step:
-            console.print(f"  → {error.next_step}", markup=False)
+        _explain(error.code, error.text, error.next_step)
+        sys.exit(EXIT_REFUSED)
+    except OSError as error:
+        _explain("file_error", f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}.", "")
         sys.exit(EXIT_REFUSED)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _explain(code: str, text: str, next_step: str) -> None:
+    # Code and texts may come from a node: they are shown as they are, never read as colours or control characters.
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text.assemble((code, "bold red"), ": ", _printable(text)))
+    if next_step:
+        console.print(Text(f"  → {_printable(next_step)}"))
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +17,11 @@ __all__ = ["verify"]
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="CASE.bundle.json")],
-    trust: Annotated[Path | None, typer.Option(help="network.trust.json: chain id, genesis digest, signers.")] = None,
+    bundle: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CASE.bundle.json")],
+    trust: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="network.trust.json: chain id, genesis digest, signers."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for machines.")] = False,
 ) -> None:
     """Check an evidence bundle offline: no network, no node, no database.
@@ -31,7 +35,7 @@ def verify(
         if as_json:
             typer.echo(encode({"verdict": "refused", "code": error.code, "text": error.text}).decode())
         else:
-            typer.echo("\n".join(refusal_lines(error)))
+            _show(refusal_lines(error))
         raise typer.Exit(EXIT_REFUSED) from None
     if as_json:
         verdict = "valid" if report.anchored else "unanchored"
@@ -39,8 +43,13 @@ def verify(
         more = {"institution": report.institution, "records": len(report.records), "head_height": report.head_height}
         typer.echo(encode({**summary, **more}).decode())
     else:
-        typer.echo("\n".join(report.lines()))
+        _show(report.lines())
     raise typer.Exit(report.exit_code)
+
+
+def _show(lines: Iterable[str]) -> None:
+    # A bundle may come from anybody: a name in it must not move the terminal's cursor over the verdict.
+    typer.echo("\n".join("".join(one if one.isprintable() else "\ufffd" for one in line) for line in lines))
 
 
 def _read(path: Path) -> bytes:

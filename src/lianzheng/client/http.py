@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Self
 
 import httpx
@@ -27,16 +28,28 @@ _CLASSES: dict[int, type[LianzhengError]] = {
     422: VerificationError,
     503: UnavailableError,
 }
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
+_TEXT_CHARS_MAX = 16_384
+"""A report on a source has up to a hundred lines."""
 
 
 def error_of(response: httpx.Response) -> LianzhengError:
-    """The error that a problem+json answer carries; ``http_error`` where it carries none."""
+    """The error that a problem+json answer carries; ``http_error`` where it carries none.
+
+    What is no reason code is not taken for one, and texts are cut to length: not every answer is a node's.
+    """
     kind = _CLASSES.get(response.status_code, LianzhengError)
     try:
-        body: dict[str, Any] = response.json()
-        return kind(str(body["code"]), str(body["title"]), next_step=str(body.get("next_step", "")))
-    except (ValueError, KeyError, TypeError):
+        body = response.json()
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        body = {}
+    code = body.get("code")
+    if not isinstance(code, str) or not _CODE.match(code):
         return kind("http_error", f"The node answered with status {response.status_code}.")
+    title, next_step = body.get("title", ""), body.get("next_step", "")
+    return kind(code, str(title)[:_TEXT_CHARS_MAX], next_step=str(next_step)[:_TEXT_CHARS_MAX])
 
 
 class NodeClient:
@@ -53,16 +66,19 @@ class NodeClient:
         await self._http.aclose()
 
     async def get(self, path: str, **params: str | int) -> Any:
-        """Parsed JSON of a GET; raises what the node's problem says, or ``node_unreachable``."""
-        return (await self._send("GET", path, params=params)).json()
+        """Parsed JSON of a GET.
+
+        Raises what the node's problem says; ``UnavailableError`` ``node_unreachable``, ``node_answer_invalid``.
+        """
+        return _json(await self._send("GET", path, params=params))
 
     async def post(self, path: str, body: Any = None) -> Any:
         """Parsed JSON of a POST."""
-        return (await self._send("POST", path, json=body)).json()
+        return _json(await self._send("POST", path, json=body))
 
     async def post_bytes(self, path: str, body: bytes, content_type: str) -> Any:
         """Parsed JSON of a POST of raw bytes."""
-        return (await self._send("POST", path, content=body, headers={"content-type": content_type})).json()
+        return _json(await self._send("POST", path, content=body, headers={"content-type": content_type}))
 
     async def get_bytes(self, path: str) -> bytes:
         """The exact bytes of a document such as a bundle."""
@@ -71,10 +87,21 @@ class NodeClient:
     async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         try:
             response = await self._http.request(method, path, **arguments)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
             raise UnavailableError(
                 "node_unreachable", "The node does not answer.", next_step="Is `lianzheng node run` running there?"
             ) from error
-        if response.is_error:
+        if not response.is_success:
             raise error_of(response)
         return response
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except (ValueError, RecursionError) as error:
+        raise UnavailableError(
+            "node_answer_invalid",
+            "What answers at the node's address is no node: its answer is not JSON.",
+            next_step="Check host and port.",
+        ) from error

@@ -26,19 +26,24 @@ class AgreedLedger:
 
     @classmethod
     async def read(cls, nodes: Sequence[NodeClient], prefixes: Iterable[str]) -> AgreedLedger:
-        """Everything under these prefixes. Raises ``VerificationError`` ``ledger_views_differ``, or of the nodes."""
+        """Everything under these prefixes.
+
+        The block time is the middle one of those told: nodes differ by a block or two, and no single one decides.
+        Raises ``VerificationError`` ``ledger_views_differ``, ``ledger_view_cut``, or what a node answers.
+        """
         entries: dict[str, JsonObject] = {}
         for prefix in prefixes:
             answers = await asyncio.gather(*(node.get("/api/v1/ledger/entries", prefix=prefix) for node in nodes))
-            if any(answer != answers[0] for answer in answers) or answers[0]["truncated"]:
-                raise VerificationError(
-                    "ledger_views_differ",
-                    "The members' nodes do not give the same ledger entries.",
-                    next_step="Try again when all of them have caught up.",
-                )
+            if any(answer != answers[0] for answer in answers):
+                raise _differ()
+            if answers[0]["truncated"]:
+                raise VerificationError("ledger_view_cut", "A node gives only a part of the entries asked for.")
             entries |= {item["key"]: item["value"] for item in answers[0]["entries"]}
-        network = await nodes[0].get("/api/v1/network")
-        return cls(entries, network["genesis_time_ms"], network["block_time_ms"])
+        networks = await asyncio.gather(*(node.get("/api/v1/network") for node in nodes))
+        if len({(one["genesis_digest"], one["genesis_time_ms"]) for one in networks}) > 1:
+            raise _differ()
+        times = sorted(one["block_time_ms"] for one in networks)
+        return cls(entries, networks[0]["genesis_time_ms"], times[(len(times) - 1) // 2])
 
     def view(self) -> AgreedMembers:
         """The member set."""
@@ -70,3 +75,11 @@ class AgreedMembers:
             MemberView(value["did"], value["phase"], value["control_group"])
             for _, value in self._ledger.scan("member/")
         )
+
+
+def _differ() -> VerificationError:
+    return VerificationError(
+        "ledger_views_differ",
+        "The members' nodes do not give the same ledger entries.",
+        next_step="Try again when all of them have caught up.",
+    )

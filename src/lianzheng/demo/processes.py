@@ -21,6 +21,7 @@ _PR_SET_PDEATHSIG = 1
 _START_POLLS = 300
 _POLL_S = 1 / 10
 _STOP_S = 10
+_LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec as little as possible may happen
 
 
 def free_ports(host: str, count: int) -> list[int]:
@@ -60,7 +61,13 @@ class NodeProcesses:
 
     async def start(self, name: str) -> None:
         """Start one node; its log goes to ``node.log`` in its home."""
-        home = self._homes[name]
+        home, parent = self._homes[name], os.getpid()
+
+        def die_with_parent() -> None:
+            _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it died before the kernel was told
+                os._exit(1)
+
         with (home / "node.log").open("ab") as log:
             self._running[name] = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -73,7 +80,8 @@ class NodeProcesses:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
+                process_group=0,  # Ctrl-C at the terminal reaches the scene alone, which then stops its nodes in order
             )
 
     async def wait_ready(self, name: str, client: NodeClient) -> None:
@@ -95,6 +103,14 @@ class NodeProcesses:
         process.kill()
         await process.wait()
 
+    async def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask one node to stop and wait for it; its exit status. Raises ``TimeoutError`` where it does not stop."""
+        process = self._running[name]
+        process.send_signal(number)
+        status = await asyncio.wait_for(process.wait(), _STOP_S)
+        del self._running[name]
+        return status
+
     async def stop(self) -> None:
         """End all nodes: politely, then firmly."""
         running, self._running = list(self._running.values()), {}
@@ -107,8 +123,3 @@ class NodeProcesses:
             except TimeoutError:
                 process.kill()
                 await process.wait()
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.setpgrp()  # Ctrl-C at the terminal reaches the scene alone, which then stops its nodes in order

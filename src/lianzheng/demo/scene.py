@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import fcntl
+import shutil
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 
@@ -28,16 +31,18 @@ from lianzheng.limits import ANONYMITY_SET_MIN
 
 __all__ = ["play"]
 
+_MARK = ".lianzheng-demo"
+
 
 def play(settings: Settings, clock: Clock, console: Console, *, serve: bool) -> int:
     """Play the scene; 0 if everything was as it must be, 1 if not, 130 if interrupted.
 
-    Raises ``ConfigError`` ``out_not_empty``.
+    Raises ``ConfigError`` ``out_not_empty``, ``out_in_use``, and what stops a node from starting.
     """
-    _prepare_folder(settings)
     stage = Stage(settings, Screen(console, clock), clock)
     try:
-        asyncio.run(_run(stage, serve))
+        with _folder(settings.out):
+            asyncio.run(_run(stage, serve))
     except KeyboardInterrupt:
         console.print("\ninterrupted; the nodes are stopped")
         return 130
@@ -110,19 +115,30 @@ async def _serve(stage: Stage) -> None:
     await stopped.wait()
 
 
-def _prepare_folder(settings: Settings) -> None:
-    """A fresh folder; one that an earlier scene made is replaced, any other is left alone."""
-    out = settings.out
-    mark = out / ".lianzheng-demo"
-    if out.exists() and any(out.iterdir()):
-        if not mark.exists():
-            raise ConfigError(
-                "out_not_empty", f"{out} holds files that no earlier demo made.", next_step="Name another --out folder."
-            )
-        for folder, names, files in os.walk(out, topdown=False):
-            for name in files:
-                os.unlink(os.path.join(folder, name))
-            for name in names:
-                os.rmdir(os.path.join(folder, name))
+@contextlib.contextmanager
+def _folder(out: Path) -> Iterator[None]:
+    """A fresh folder, this scene's alone; one that an earlier scene made is replaced, any other is left alone."""
+    mark = out / _MARK
+    if out.exists() and not mark.is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(
+            "out_not_empty", f"{out} is no folder that an earlier demo made.", next_step="Name another --out folder."
+        )
     out.mkdir(parents=True, exist_ok=True)
-    mark.write_text("made by `lianzheng demo`; it may be replaced by the next run\n", "utf-8")
+    with mark.open("a", encoding="utf-8") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(
+                "out_in_use",
+                f"A demo is running in {out}.",
+                next_step="End it with Ctrl-C, or name another --out folder.",
+            ) from error
+        for old in out.iterdir():
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old)
+            elif old.name != _MARK:
+                old.unlink()
+        held.truncate(0)
+        held.write("made by `lianzheng demo`; it may be replaced by the next run\n")
+        held.flush()
+        yield

@@ -32,7 +32,7 @@ from lianzheng.compute.views.service import ViewService
 from lianzheng.consent.revocation import RevocationService
 from lianzheng.consent.service import ConsentService, RequesterIdentity
 from lianzheng.contracts.machine import Machine
-from lianzheng.errors import ConfigError, NotFoundError
+from lianzheng.errors import ConfigError, FormatError, NotFoundError
 from lianzheng.evidence.model import CaptureContext
 from lianzheng.evidence.service import EvidenceService
 from lianzheng.flows.acts import ActRecorder
@@ -93,13 +93,22 @@ class _Base:
 
 
 def load_genesis(config: NodeConfig) -> Genesis:
-    """The network's genesis. Raises ``ConfigError`` ``genesis_missing``, ``genesis_member_missing``."""
+    """The network's genesis.
+
+    Raises ``ConfigError``: ``genesis_missing``, ``genesis_invalid``, ``genesis_member_missing``.
+    """
     path = config.ledger.genesis
     try:
         genesis = Genesis.from_bytes(path.read_bytes(), GENESIS_BYTES_MAX)
     except OSError as error:
         raise ConfigError(
             "genesis_missing", f"{path} cannot be read.", next_step="Copy the network's genesis.json there."
+        ) from error
+    except FormatError as error:
+        raise ConfigError(
+            "genesis_invalid",
+            f"{path} is no genesis: {error.text}",
+            next_step="Copy the network's genesis.json there again and compare its digest with the others'.",
         ) from error
     dids = [did_of(CreationOperation.from_json(member.did_operation)) for member in genesis.members]
     if config.did not in dids:

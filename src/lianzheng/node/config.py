@@ -22,7 +22,7 @@ __all__ = [
     "with_address",
 ]
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Field(strict=True, ge=0, le=65535)]
 
 
 class _Section(BaseModel):
@@ -52,7 +52,7 @@ class LedgerConfig(_Section):
 
     engine: Literal["embedded"] = "embedded"
     genesis: Path
-    heartbeat_ms: Annotated[int, Field(ge=1000)] = 600_000
+    heartbeat_ms: Annotated[int, Field(strict=True, ge=1000)] = 600_000
     """An empty block at least this often, so that block time never stands still for longer."""
 
 
@@ -66,7 +66,7 @@ class KeystoreConfig(_Section):
 class GateConfig(_Section):
     """Limits that this member sets for itself."""
 
-    requests_per_minute: Annotated[int, Field(ge=1)] = 60_000
+    requests_per_minute: Annotated[int, Field(strict=True, ge=1)] = 60_000
     """Per requesting member (GATE-1)."""
 
 

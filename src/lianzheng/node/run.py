@@ -19,13 +19,15 @@ from lianzheng.compute.datasets.model import DatasetRecord
 from lianzheng.errors import ConfigError, LianzhengError
 from lianzheng.limits import REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
-from lianzheng.node.config import NodeConfig
+from lianzheng.node.config import InternalConfig, NodeConfig, PeerConfig
 
 __all__ = ["Node", "run_node"]
 
 _LOG = structlog.get_logger("lianzheng.node")
 _GRANTS_S = 1 / 4
 _SLOW_S = 30
+_AGAIN_S = 1
+"""Before a worker that should never return is started anew."""
 
 
 class Node:
@@ -53,20 +55,29 @@ class Node:
         self._tls = server_context(config.peer.certificate, config.peer.private_key, trusted)
         peer_app, internal_app = create_peer_app(parts.services), create_internal_app(parts.services)
         peer = PeerServer(peer_app, config.peer.host, config.peer.port, self._tls, self._authorise, PEER_SCOPE_KEY)
-        for server in (peer, HttpServer(internal_app, config.internal.host, config.internal.port)):
-            try:
-                await server.start()
-            except OSError as error:
-                raise ConfigError(
-                    "address_in_use", "A listener cannot be opened.", next_step="Name free ports in node.toml."
-                ) from error
-            self._servers.append(server)
+        await self._listen(peer, "peer", config.peer)
+        await self._listen(
+            HttpServer(internal_app, config.internal.host, config.internal.port), "internal", config.internal
+        )
         self._workers = [
-            asyncio.create_task(parts.services.evidence.run(), name="evidence"),
+            asyncio.create_task(_repeat("evidence", _AGAIN_S, parts.services.evidence.run), name="evidence"),
             asyncio.create_task(_repeat("grants", _GRANTS_S, parts.services.consents.flush_due), name="grants"),
             asyncio.create_task(_repeat("slow", _SLOW_S, self._slow), name="slow"),
         ]
         _LOG.info("node_started", did=config.did, internal=config.internal.port, peer=config.peer.port)
+
+    async def _listen(self, server: HttpServer, section: str, at: InternalConfig | PeerConfig) -> None:
+        try:
+            await server.start()
+        except OSError as error:
+            option = "--port" if section == "internal" else "--peer-port"
+            raise ConfigError(
+                "address_in_use",
+                f"The node cannot listen on {at.host}:{at.port}: another program does, or it is no address of this "
+                "machine.",
+                next_step=f"Change host or port under [{section}] in node.toml, or give {option}.",
+            ) from error
+        self._servers.append(server)
 
     async def stop(self) -> None:
         """Stop listening, then working, then writing."""
@@ -101,7 +112,7 @@ class Node:
 
 
 async def run_node(config: NodeConfig) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT; what :meth:`Node.start` raises is raised here after everything was closed."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -114,10 +125,18 @@ async def run_node(config: NodeConfig) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     node = Node(config, SystemClock())
+    told = asyncio.create_task(stopping.wait(), name="signals")
+    starting = asyncio.create_task(node.start(), name="start")
     try:
-        await node.start()
-        await stopping.wait()
+        # A signal counts from the first moment on: a start may take long, such as replaying many blocks.
+        await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            await told
     finally:
+        for task in (starting, told):
+            task.cancel()
+        await asyncio.gather(starting, told, return_exceptions=True)
         with contextlib.suppress(asyncio.CancelledError):
             await node.stop()
 
@@ -128,4 +147,7 @@ async def _repeat(name: str, every_s: float, work: Callable[[], Awaitable[object
             await work()
         except LianzhengError as error:
             _LOG.warning("worker_failed", worker=name, code=error.code)
+        except Exception as error:
+            # One fault must not end a worker for the rest of the node's life. The type alone: a text may quote data.
+            _LOG.error("worker_failed", worker=name, type=type(error).__name__)
         await asyncio.sleep(every_s)

@@ -7,8 +7,10 @@ token, the peer certificate with its key, and ``member.json``, the public card t
 from __future__ import annotations
 
 import os
+import re
 import secrets
-from dataclasses import dataclass
+import shutil
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lianzheng import registry
@@ -18,12 +20,14 @@ from lianzheng.adapters.transport.certificates import create_certificate
 from lianzheng.clock import Clock
 from lianzheng.crypto.digest import sha256
 from lianzheng.encoding.binary import b64u_encode
-from lianzheng.errors import ConfigError
+from lianzheng.errors import ConfigError, FormatError
 from lianzheng.identity.model import CreationOperation, did_of, ed25519_key
 from lianzheng.ledger.genesis import Genesis, GenesisMember, Sequencer
 
-__all__ = ["NODE_KEY", "MemberProfile", "create_home", "create_genesis", "load_card"]
+__all__ = ["NODE_KEY", "MemberProfile", "create_genesis", "create_home", "load_card", "save_genesis"]
 
+_CHAIN_ID = re.compile(r"[a-z0-9-]{1,32}\Z")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?\Z")
 NODE_KEY = "node"
 """Name in the key store of the key behind ``#node``."""
 
@@ -47,12 +51,38 @@ def create_home(
 ) -> GenesisMember:
     """A new home in ``folder`` and the member's public card; nothing that exists is overwritten.
 
-    ``peer_port`` None makes a member without a node. Raises ``ConfigError`` ``home_exists``.
+    ``peer_port`` None makes a member without a node. The folder appears whole or not at all.
+    Raises ``ConfigError``: ``home_exists``, ``chain_id_invalid``, ``host_invalid``; ``FormatError`` ``field_invalid``.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError("home_exists", f"{folder} is not empty.", next_step="Name a new folder.")
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise ConfigError("home_exists", f"{folder} exists and is not an empty folder.", next_step="Name a new folder.")
+    if not _CHAIN_ID.match(chain_id):
+        raise ConfigError(
+            "chain_id_invalid",
+            "A network's name has 1 to 32 of a-z, 0-9 and '-'.",
+            next_step="Name it as the others do.",
+        )
+    if not _HOST.match(host) or host == "0.0.0.0":  # noqa: S104 - refused, not bound
+        raise ConfigError(
+            "host_invalid",
+            "The host must be a name or an IPv4 address at which the other members reach this node.",
+            next_step="To listen on more addresses, start it with `lianzheng node run --host 0.0.0.0`.",
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
+    partial.mkdir(mode=0o700)
+    try:
+        card = _fill(partial, profile, chain_id, host, internal_port, peer_port)
+        partial.rename(folder)  # replaces an empty folder, refuses a full one
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return card
+
+
+def _fill(
+    folder: Path, profile: MemberProfile, chain_id: str, host: str, internal_port: int, peer_port: int | None
+) -> GenesisMember:
     passphrase = create_passphrase_file(folder / "passphrase")
     keystore = SealedFileKeyStore.create(folder / "keys.sealed", passphrase)
     public = keystore.generate_signing_key(NODE_KEY)
@@ -62,19 +92,14 @@ def create_home(
     _write(folder / "peer.crt.pem", certificate.pem, 0o644)
     _write(folder / "peer.key.pem", private_key, 0o600)
     _write(folder / "api-token", b64u_encode(secrets.token_bytes(32)).encode() + b"\n", 0o600)
-    card = GenesisMember(
-        did_operation=operation.to_json(),
-        name=profile.name,
-        type=profile.type,
-        uscc=profile.uscc,
-        address=profile.address,
-        licences=profile.licences,
-        pilot_licences=profile.pilot_licences,
-        filing_state=profile.filing_state,
-        control_group=profile.control_group,
-        endpoint=None if peer_port is None else f"https://{host}:{peer_port}",
-        certificate=certificate.der,
-        roles=("provider", "requester", "issuer"),
+    card = GenesisMember.from_json(
+        asdict(profile)
+        | {
+            "did_operation": operation.to_json(),
+            "endpoint": None if peer_port is None else f"https://{host}:{peer_port}",
+            "certificate": certificate.der,
+            "roles": ("provider", "requester", "issuer"),
+        }
     )
     _write(folder / "member.json", card.to_bytes(), 0o644)
     if peer_port is not None:
@@ -84,18 +109,42 @@ def create_home(
 
 
 def load_card(path: Path) -> GenesisMember:
-    """The public card in ``path``. Raises ``ConfigError`` ``card_unreadable`` or a ``FormatError``."""
+    """The public card in ``path``. Raises ``ConfigError`` ``card_unreadable``, ``card_invalid``."""
     try:
         return GenesisMember.from_bytes(path.read_bytes())
     except OSError as error:
         raise ConfigError("card_unreadable", f"{path} cannot be read.", next_step="Name a member.json file.") from error
+    except FormatError as error:
+        raise ConfigError(
+            "card_invalid",
+            f"{path} is no member's card: {error.text}",
+            next_step="Ask that member for its member.json.",
+        ) from error
 
 
 def create_genesis(
     chain_id: str, members: tuple[GenesisMember, ...], agreement: bytes, parameters: dict[str, int], clock: Clock
 ) -> Genesis:
-    """Genesis of a network whose first founder's node sequences; ``agreement`` is the document itself."""
-    operation = CreationOperation.from_json(members[0].did_operation)
+    """Genesis of a network whose first founder's node sequences; ``agreement`` is the document itself.
+
+    Raises ``ConfigError``: ``card_other_network``, ``member_duplicate``, ``sequencer_without_node``.
+    """
+    operations = [CreationOperation.from_json(member.did_operation) for member in members]
+    for member, one in zip(members, operations, strict=True):
+        if one.network != chain_id:
+            raise ConfigError(
+                "card_other_network",
+                f"The card of {member.name} was made for the network {one.network}, not {chain_id}.",
+                next_step="Ask for a card made with `lianzheng init member --chain-id` of this network.",
+            )
+    dids, codes = {did_of(one) for one in operations}, {member.uscc for member in members}
+    if len(dids) < len(members) or len(codes) < len(members):
+        raise ConfigError("member_duplicate", "Two cards are of the same member.", next_step="Name each card once.")
+    if members[0].endpoint is None:
+        raise ConfigError(
+            "sequencer_without_node", "The first founder runs no node.", next_step="Name one with a node first."
+        )
+    operation = operations[0]
     return Genesis(
         chain_id=chain_id,
         time_ms=clock.now_ms(),
@@ -105,6 +154,18 @@ def create_genesis(
         members=members,
         sequencer=Sequencer(did=did_of(operation), key=operation.keys[0].multikey),
     )
+
+
+def save_genesis(path: Path, genesis: Genesis) -> None:
+    """``genesis`` in a new file. Raises ``ConfigError`` ``genesis_exists``, ``genesis_unwritable``."""
+    try:
+        _write(path, genesis.to_bytes(), 0o644)
+    except FileExistsError as error:
+        raise ConfigError("genesis_exists", f"{path} exists already.", next_step="Name another file.") from error
+    except OSError as error:
+        raise ConfigError(
+            "genesis_unwritable", f"{path} cannot be written.", next_step="Name a file in a folder of yours."
+        ) from error
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:
