@@ -50,7 +50,8 @@ test: $(VENV)/.dev $(VENV)/.package ## run all tests
 
 setup: $(VENV)/.dev $(VENV)/.package ## install the development tools
 
-ci-deps: setup ## install what only CI needs: at present nothing beyond the development tools
+ci-deps: setup ## install what only CI needs: a browser for tests/browser
+	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 
 check: setup lint types contracts arch test ## everything that CI runs
 
