@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lianzheng.clock import Clock
+from lianzheng.clock import Clock, day_of
 from lianzheng.compute.datasets.model import dataset_record
 from lianzheng.compute.gate.model import UsageReceipt, ViewEpoch, request_hash
 from lianzheng.compute.gate.requester import GateClient
 from lianzheng.compute.model import dataset_of
 from lianzheng.compute.ports import ReceiptStore
 from lianzheng.compute.protocols.hidden_query.client import TableClient, current_epoch
-from lianzheng.compute.tasks.model import task_record
+from lianzheng.compute.tasks.model import TaskContract, task_record
 from lianzheng.consent.model import decode_token
 from lianzheng.consent.ports import ConsentStore, StoredToken
 from lianzheng.crypto.hazmat.bls12381 import scalar_from_bytes
@@ -90,19 +90,23 @@ class AllianceAssessment:
     async def ask_all(self, reference: str, task: bytes) -> tuple[ProviderTrace, ...]:
         """Every provider of the task, asked at once, in the order of the contract. Raises ``task_unknown``."""
         contract = task_record(self._state(), task).contract
-        tokens = await self._tokens(reference)
+        tokens = await self._tokens(reference, contract)
         return tuple(
             await asyncio.gather(
                 *(self._ask(provider, tokens.get(provider), contract.views, task) for provider in contract.providers)
             )
         )
 
-    async def _tokens(self, reference: str) -> dict[str, StoredToken]:
-        """The newest usable token for each provider."""
+    async def _tokens(self, reference: str, contract: TaskContract) -> dict[str, StoredToken]:
+        """For each provider the newest token that covers the contract; one already on the ledger goes first."""
         found: dict[str, StoredToken] = {}
+        today = day_of(self._clock.now_ms())
         for consent in await self._consents.consents_of(reference):
             for token in await self._consents.tokens(consent.consent_id):
-                if token.state in ("granted", "queued") and token.r is not None:
+                if token.state not in ("granted", "queued") or token.r is None or not _covers(token, contract, today):
+                    continue
+                held = found.get(token.provider)
+                if held is None or (held.state, token.state) != ("granted", "queued"):
                     found[token.provider] = token
         return found
 
@@ -111,28 +115,43 @@ class AllianceAssessment:
             return _silent(provider, "not_asked", "consent_missing")
         started = self._clock.boot_us()
         try:
-            state, now = self._state(), self._clock.now_ms()
-            consented = decode_token(token.token).terms.views
-            own = [view for view in views if dataset_record(state, dataset_of(view)).owner == provider]
-            epochs = [current_epoch(state, view, now) for view in own if view in consented]
-            wanted = tuple(ViewEpoch(view=item.view, epoch=item.epoch) for item in epochs)
+            wanted = self._wanted(provider, token, views)
+            if not wanted:
+                return _silent(provider, "not_asked", "consent_missing")
             opened = await self._gate.ask(task, token.token, scalar_from_bytes(token.r), wanted)
             await self._keep_receipt(task, provider, token.cid, opened.receipt)
             bands: dict[str, int] = {}
             for view, element in opened.elements.items():
-                bands |= await self._tables.bands(view, element)
+                for code, band in (await self._tables.bands(view, element)).items():
+                    # A threshold says "at least", so the higher of two views of one indicator is what is known.
+                    bands[code] = max(band, bands.get(code, 0))
         except LianzhengError as error:
-            away = isinstance(error, UnavailableError)
+            away = isinstance(error, UnavailableError) or error.code == "epoch_none_open"
             elapsed = self._clock.boot_us() - started
             return _silent(provider, "unavailable" if away else "refused", error.code, elapsed)
         answered = ProviderBands(provider=provider, status="answered", bands=bands)
         return ProviderTrace(answered, opened.sent_bytes, opened.received_bytes, self._clock.boot_us() - started)
 
+    def _wanted(self, provider: str, token: StoredToken, views: Sequence[str]) -> tuple[ViewEpoch, ...]:
+        """The provider's views of the task that the investor has agreed to, each in its open epoch."""
+        state, now = self._state(), self._clock.now_ms()
+        consented = decode_token(token.token).terms.views
+        own = [view for view in views if dataset_record(state, dataset_of(view)).owner == provider]
+        epochs = [current_epoch(state, view, now) for view in own if view in consented]
+        return tuple(ViewEpoch(view=item.view, epoch=item.epoch) for item in epochs)
+
     async def _keep_receipt(self, task: bytes, provider: str, cid: bytes, receipt: UsageReceipt) -> None:
-        await self._receipts.remember_task_salt(task, provider, receipt.answer.task_salt)
+        # The receipt first: should the salt have changed, the receipt is what proves it (B26).
         await self._receipts.save_receipt(
             task, provider, cid, request_hash(receipt.request), receipt.to_bytes(), receipt.answer.time_ms
         )
+        await self._receipts.remember_task_salt(task, provider, receipt.answer.task_salt)
+
+
+def _covers(token: StoredToken, contract: TaskContract, today: str) -> bool:
+    terms = decode_token(token.token).terms
+    same = terms.purpose == contract.purpose and terms.function == contract.function
+    return same and terms.not_before <= today <= terms.not_after and not set(terms.views).isdisjoint(contract.views)
 
 
 def _silent(

@@ -10,7 +10,7 @@ from lianzheng.consent.service import ConsentService, ReceivedConsent
 from lianzheng.consent.submission import ConsentSubmission
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.jcs import encode_w3c
-from lianzheng.errors import ConflictError, NotFoundError
+from lianzheng.errors import ConflictError, NotFoundError, UnavailableError
 from lianzheng.evidence.model import Acknowledgement, Document
 from lianzheng.flows.acts import ActRecorder, consent_case
 
@@ -55,10 +55,16 @@ class ConsentDesk:
             return DeskReceipt(received, await self._acts.record(case, "consent", "clerk", [document]))
 
     async def withdraw(self, consent_id: str) -> int:
-        """Withdrawn at the counter, on record. Raises as ``ConsentService.withdraw``."""
-        revoked = await self._consents.withdraw(consent_id)
-        document = Document("withdrawal.txt", _TEXT, b"withdrawn at the counter")
-        await self._acts.record(consent_case(consent_id), "consent", "clerk", [document])
+        """Withdrawn at the counter, on record even while the ledger is away: then this member's own use has ended.
+
+        Raises as ``ConsentService.withdraw``, and ``UnavailableError`` of the ledger; call again then.
+        """
+        try:
+            revoked = await self._consents.withdraw(consent_id)
+        except UnavailableError:
+            await self._record_withdrawal(consent_id)
+            raise
+        await self._record_withdrawal(consent_id)
         return revoked
 
     async def forget(self, cids: Sequence[bytes]) -> None:
@@ -73,6 +79,10 @@ class ConsentDesk:
             text = "withdrawn by the wallet\n" + "".join(f"{b64u_encode(cid)}\n" for cid in own)
             document = Document("withdrawal.txt", _TEXT, text.encode())
             await self._acts.record(consent_case(consent_id), "consent", "investor", [document])
+
+    async def _record_withdrawal(self, consent_id: str) -> None:
+        document = Document("withdrawal.txt", _TEXT, b"withdrawn at the counter")
+        await self._acts.record(consent_case(consent_id), "consent", "clerk", [document])
 
     async def _same_again(self, submission: ConsentSubmission, signed: bytes) -> ReceivedConsent:
         consent_id = str(submission.named["credentialSubject"]["offer"]["consent_id"])
