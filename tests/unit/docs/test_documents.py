@@ -193,3 +193,19 @@ def test_names_with_underscores_are_codes_or_names_of_the_source(document: Path)
     known = set(re.findall(r"[a-z]+(?:_[a-z0-9]+)+", source))
     named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+)+)`", _text(document)))
     assert named <= known, sorted(named - known)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_classes_and_methods_named_exist(document: Path) -> None:
+    source = "".join(_text(path) for path in python_files("src", "tests"))
+    for cls, method in re.findall(r"`([A-Z][a-z]+[A-Z][A-Za-z]+)(?:\.([a-z_]+))?[`(]", _text(document)):
+        assert re.search(rf"\b{cls}\b", source), f"{_name(document)}: {cls}"
+        assert not method or re.search(rf"\b{method}\b *[:(]", source), f"{_name(document)}: {cls}.{method}"
+
+
+def test_routes_named_exist() -> None:
+    published = "".join(_text(path) for path in (REPOSITORY / "openapi").glob("*.json"))
+    routes = [re.sub(r"\{[^}]*\}", "{}", route) for route in re.findall(r'"(/[a-z0-9./_{}-]+)":', published)]
+    for document in DOCUMENTS:
+        for named in re.findall(r"(?:GET|POST) (/(?:api|peer)/v1/[a-z0-9/_{}-]+)", _text(document).replace("\n", " ")):
+            assert re.sub(r"\{[^}]*\}", "{}", named) in routes, f"{_name(document)}: {named}"
