@@ -1,4 +1,4 @@
-"""A provider's process is killed with SIGKILL: the assessment goes on, and after its return every count still stands."""
+"""A provider's process is killed with SIGKILL: the assessment goes on, and when it returns every count still stands."""
 
 from __future__ import annotations
 
