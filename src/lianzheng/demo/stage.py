@@ -145,6 +145,15 @@ class Stage:
                 await asyncio.sleep(1 / 20)
         return await AgreedLedger.read(self.nodes, prefixes)
 
+    async def caught_up(self) -> None:
+        """Return once every node has replayed the block that the first founder's node is at now."""
+        height = (await self.brokers[0].api.get("/api/v1/status"))["height"]
+        for node in self.nodes:
+            for _ in range(_CATCH_UP_POLLS):
+                if (await node.get("/api/v1/status"))["height"] >= height:
+                    break
+                await asyncio.sleep(1 / 20)
+
     def saved_wallet(self, case: Case) -> bytes:
         """The state of a customer's wallet as the store holds it."""
         if self.wallets is None:

@@ -49,9 +49,9 @@ class ClientBook:
             kept.setdefault(reference, Client(reference, dataset, record.idnorm))
         self._clients = kept
 
-    async def open(self, datasets: Iterable[str]) -> None:
-        """Read the references of these data sets from the store, at start."""
-        for dataset in datasets:
+    async def open(self, datasets: Iterable[str] | None = None) -> None:
+        """Read the references of these data sets from the store, by default of all, at start."""
+        for dataset in await self._store.datasets() if datasets is None else datasets:
             self.learn(dataset, await self._store.customers(dataset))
 
     async def record(self, reference: str) -> CustomerRecord:

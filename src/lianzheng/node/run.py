@@ -15,7 +15,6 @@ from lianzheng.adapters.transport.server import HttpServer, PeerServer, server_c
 from lianzheng.api.internal.app import create_internal_app
 from lianzheng.api.peer.app import PEER_SCOPE_KEY, create_peer_app
 from lianzheng.clock import Clock, SystemClock
-from lianzheng.compute.datasets.model import DatasetRecord
 from lianzheng.errors import ConfigError, LianzhengError
 from lianzheng.limits import REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
@@ -46,8 +45,7 @@ class Node:
         parts, config = self._parts, self._config
         await parts.database.open()
         await parts.engine.start()
-        owned = (DatasetRecord.from_json(value) for _, value in parts.engine.state.scan("dataset/"))
-        await parts.services.clients.open([found.dataset for found in owned if found.owner == config.did])
+        await parts.services.clients.open()
         await parts.dataset_store.abandon_unfinished()
         await parts.services.views.resume()
         trusted = self._certificates()

@@ -25,6 +25,9 @@ class CustomerSink(Protocol):
 class CustomerStore(CustomerSink, Protocol):
     """A sink that can be read."""
 
+    async def datasets(self) -> list[str]:
+        """Names of all data sets that were loaded, offered to the alliance or not, in order."""
+
     async def customer(self, dataset: str, idnorm: bytes) -> CustomerRecord:
         """The customer of this identity. Raises ``NotFoundError`` ``customer_unknown``."""
 

@@ -39,6 +39,10 @@ class SqlCustomerStore:
         except IntegrityError as error:
             raise ConflictError("customer_duplicate", "A source names one person twice; nothing was loaded.") from error
 
+    async def datasets(self) -> list[str]:
+        async with self._database.read() as connection:
+            return list(await connection.scalars(select(sources.c.dataset).order_by(sources.c.dataset)))
+
     async def customer(self, dataset: str, idnorm: bytes) -> CustomerRecord:
         query = select(customers).where(customers.c.dataset == dataset, customers.c.idnorm == idnorm)
         async with self._database.read() as connection:

@@ -116,6 +116,7 @@ async def granted(stage: Stage, cases: Sequence[Case]) -> None:
                 break
             await asyncio.sleep(1 / 5)
         stage.require("every grant stands", states == {"granted"})
+    await stage.caught_up()  # a provider that has not seen the grant yet would refuse
 
 
 async def _refuse_alone(stage: Stage) -> None:
