@@ -41,7 +41,6 @@ from lianzheng.compute.ports import PersonRow
 from lianzheng.compute.protocols.hidden_query.client import TABLE_PATH, TableClient
 from lianzheng.compute.tasks.model import TaskContract
 from lianzheng.compute.tasks.service import TaskService
-from lianzheng.compute.views.model import EpochCommit, EpochPublish
 from lianzheng.compute.views.service import ViewService
 from lianzheng.consent.model import (
     ConsentGrant,
@@ -318,15 +317,19 @@ class GateNet:
         return task
 
     async def grant(self, *issued: Issued, poster: Party = ALPHA) -> list[str]:
-        """The grants, filled up with dummies; their codes."""
-        grants = [item.grant(poster) for item in issued]
+        """The grants of these tokens; their codes."""
+        return await self.post(*(item.grant(poster) for item in issued), poster=poster)
+
+    async def post(self, *real: Grant, poster: Party = ALPHA) -> list[str]:
+        """A batch, filled up with dummies; the codes of the real ones."""
+        grants = list(real)
         while len(grants) < GRANTS_MIN:
             seed, h = ed25519.generate(), secrets.token_bytes(32)
             rk, not_after = ed25519.public_key(seed), grants[0].not_after
             pop = ed25519.sign(seed, grant_pop_bytes(CHAIN, cid_of(rk, not_after, h), poster.did))
             grants.append(Grant(rk=rk, not_after=not_after, h=h, pop=pop))
         receipt = await self.sender(poster).send("consent.grant", ConsentGrant(grants=tuple(grants)))
-        return list(receipt.result.data[: len(issued)])
+        return list(receipt.result.data[: len(real)])
 
     async def act(self, issued: Issued, kind: str, payload: JsonObject) -> str:
         receipt = await self.engine.submit(issued.transaction(kind, payload, self.clock.now_ms()))
@@ -463,6 +466,7 @@ __all__ = [
     "ALPHA",
     "BETA",
     "CHAIN",
+    "DATASET",
     "DELTA",
     "EXPERIENCE",
     "GAMMA",
@@ -470,8 +474,7 @@ __all__ = [
     "START_MS",
     "VIEWS",
     "WEALTH",
-    "EpochCommit",
-    "EpochPublish",
+    "WORDS",
     "GateNet",
     "Issued",
     "Party",

@@ -7,11 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from gate_kit import ALPHA, DELTA, START_MS, GateNet, Issued
+from gate_kit import ALPHA, CHAIN, DELTA, START_MS, GateNet, Issued
 from ledger_kit import DirectLink, make_follower
 from lianzheng.clock import DAY_MS, day_of, end_of_day_ms
-from lianzheng.consent.model import ConsentPause, ConsentResume, ConsentRevoke, record_hash, token_digest
+from lianzheng.consent.model import (
+    ConsentPause,
+    ConsentResume,
+    ConsentRevoke,
+    Grant,
+    cid_of,
+    grant_pop_bytes,
+    record_hash,
+    token_digest,
+)
 from lianzheng.consent.status import read_record
+from lianzheng.crypto import ed25519
 from lianzheng.errors import UnavailableError
 from lianzheng.limits import HEAD_FRESH_MS
 
@@ -46,6 +56,17 @@ async def test_a_record_unlike_the_terms(net: GateNet) -> None:
     issued = await net.granted()
     net.ledger.put(net.record_key(issued), not_after="2026-10-01")
     await net.deny("consent_mismatch", issued)
+
+
+async def test_a_grant_with_a_not_after_unlike_the_terms(net: GateNet) -> None:
+    """Its cid is another: a longer life on the ledger gives the token none."""
+    issued = net.issue(not_after=day_of(START_MS + 5 * DAY_MS))
+    longer, h, rk = day_of(START_MS + 90 * DAY_MS), token_digest(issued.token), issued.token.terms.rk
+    cid = cid_of(rk, longer, h)
+    pop = ed25519.sign(issued.seed, grant_pop_bytes(CHAIN, cid, ALPHA.did))
+    assert await net.post(Grant(rk=rk, not_after=longer, h=h, pop=pop)) == ["ok"]
+    await net.deny("consent_unknown", issued)
+    await net.deny("consent_mismatch", issued, cid=cid)
 
 
 async def test_a_grant_posted_by_another_member(net: GateNet) -> None:
@@ -135,6 +156,18 @@ async def test_ledger_stale(net: GateNet, tmp_path: Path) -> None:
         await net.deny("ledger_stale", issued)
     finally:
         await follower.stop()
+
+
+@pytest.mark.parametrize("code", ["ledger_rolled_back", "ledger_forked", "state_diverged"])
+async def test_a_ledger_that_cannot_be_trusted(net: GateNet, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """What the engine says of its own head is the gate's answer; the engine's own tests play each fault."""
+    issued = await net.granted()
+
+    def refuse() -> None:
+        raise UnavailableError(code, "Not this head.")
+
+    monkeypatch.setattr(net.ledger, "assert_fresh", refuse)
+    await net.deny(code, issued)
 
 
 async def test_a_stopped_ledger(net: GateNet) -> None:
