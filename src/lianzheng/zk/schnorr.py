@@ -15,7 +15,7 @@ from lianzheng.crypto.nonce import hedged_nonce
 from lianzheng.errors import FormatError, VerificationError
 from lianzheng.zk.transcript import Transcript
 
-__all__ = ["SchnorrProof", "prove", "verify"]
+__all__ = ["SchnorrProof", "challenge_of", "prove", "verify"]
 
 
 class SchnorrProof(NamedTuple):
@@ -52,11 +52,19 @@ def verify(base: G1, public: G1, proof: SchnorrProof, transcript: Transcript) ->
 
     Raises ``VerificationError`` ``schnorr_invalid`` (CON-6); an identity anywhere is refused too.
     """
+    if base * proof.response != proof.commitment + public * challenge_of(base, public, proof, transcript):
+        raise VerificationError("schnorr_invalid", "A proof of knowledge does not hold.")
+
+
+def challenge_of(base: G1, public: G1, proof: SchnorrProof, transcript: Transcript) -> int:
+    """The challenge c that ``proof`` must answer: ``z·A = R + c·P``, here or in a batch (EQ-1).
+
+    Raises ``VerificationError`` ``schnorr_invalid`` for an identity.
+    """
     if base.is_identity() or public.is_identity() or proof.commitment.is_identity():
         raise VerificationError("schnorr_invalid", "A proof of knowledge is over the identity.")
     fork = transcript.fork()
     fork.absorb("schnorr.base", base)
     fork.absorb("schnorr.public", public)
     fork.absorb("schnorr.commitment", proof.commitment)
-    if base * proof.response != proof.commitment + public * fork.challenge():
-        raise VerificationError("schnorr_invalid", "A proof of knowledge does not hold.")
+    return fork.challenge()

@@ -36,6 +36,7 @@ __all__ = [
     "SecretKey",
     "Signature",
     "change_representative",
+    "check_elements",
     "prove_possession",
     "sign",
     "verify",
@@ -154,8 +155,7 @@ def verify(key: PublicKey, message: Message, signature: Signature) -> None:
     1 and δ, which decide the same as (w, w·δ) for any w ≠ 0, because GT has prime order; δ is drawn
     here, after all inputs are fixed. Raises ``VerificationError`` ``spseq_invalid`` (CON-6).
     """
-    _check_shape(message)
-    _refuse_identity(key, message, signature)
+    check_elements(key, message, signature)
     delta = random_weight()
     holds = pairing_check(
         [
@@ -168,6 +168,17 @@ def verify(key: PublicKey, message: Message, signature: Signature) -> None:
     )
     if not holds:
         raise VerificationError("spseq_invalid", "A signature on an equivalence class does not verify.")
+
+
+def check_elements(key: PublicKey, message: Message, signature: Signature) -> None:
+    """What holds before any equation is looked at, alone or in a batch: three elements and no identity (EQ-1).
+
+    Raises ``FormatError`` ``message_malformed``, ``VerificationError`` ``spseq_invalid``.
+    """
+    _check_shape(message)
+    # Z is not in the rule's list, but no signature of ours has Z = O and CON-4 refuses it on the wire.
+    if any(point.is_identity() for point in (*message, *signature, *key)):
+        raise VerificationError("spseq_invalid", "A signature on an equivalence class holds the identity.")
 
 
 def change_representative(message: Message, signature: Signature, r: int) -> tuple[Message, Signature]:
@@ -236,9 +247,3 @@ def _possession_transcript(key: PublicKey, chain_id: str, member: str, purpose: 
 def _check_shape(message: Message) -> None:
     if len(message) != 3:
         raise FormatError("message_malformed", "An SPS-EQ message must have exactly three elements.")
-
-
-def _refuse_identity(key: PublicKey, message: Message, signature: Signature) -> None:
-    # Z is not in the rule's list, but no signature of ours has Z = O and CON-4 refuses it on the wire.
-    if any(point.is_identity() for point in (*message, *signature, *key)):
-        raise VerificationError("spseq_invalid", "A signature on an equivalence class holds the identity.")
