@@ -19,6 +19,7 @@ from lianzheng.adapters.storage.evidence import SqlEvidenceRepository
 from lianzheng.adapters.storage.gate import ReceiptRepository, UseRepository
 from lianzheng.adapters.storage.identity import SqlEnrolmentStore
 from lianzheng.adapters.storage.suitability import SqlCustomerStore, SqlSuitabilityStore
+from lianzheng.adapters.storage.usemark import UseMark
 from lianzheng.adapters.transport.client import PeerAddress, PeerClient
 from lianzheng.adapters.transport.links import PeerLedgerLink, PeerRevocationRelay
 from lianzheng.api.services import GateLog, NodeServices
@@ -131,7 +132,8 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     )
     consent_store, refusals = SqlConsentStore(base.database), SqlRefusalStore(base.database)
     consents = _consents(base, consent_store, clients)
-    uses, receipts = UseRepository(base.database), ReceiptRepository(base.database)
+    mark = UseMark(config.data_dir / "gate.mark")
+    uses, receipts = UseRepository(base.database, mark), ReceiptRepository(base.database)
     views = ViewService(
         dataset_store,
         EpochRepository(base.database),

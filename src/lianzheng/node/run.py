@@ -15,6 +15,8 @@ from lianzheng.adapters.transport.server import HttpServer, PeerServer, server_c
 from lianzheng.api.internal.app import create_internal_app
 from lianzheng.api.peer.app import PEER_SCOPE_KEY, create_peer_app
 from lianzheng.clock import Clock, SystemClock
+from lianzheng.consent.model import consent_state_key
+from lianzheng.encoding.binary import b64u_decode
 from lianzheng.errors import ConfigError, LianzhengError
 from lianzheng.limits import REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
@@ -47,7 +49,11 @@ class Node:
         await parts.engine.start()
         await parts.services.clients.open()
         await parts.dataset_store.abandon_unfinished()
+        restored = await parts.uses.open()
         await parts.services.views.resume()
+        if restored:  # GATE-8: what was counted since the backup is lost; those keys must answer nothing more
+            ended = await parts.services.views.end_all()
+            _LOG.warning("database_restored", code="epochs_ended", epochs=len(ended))
         trusted = self._certificates()
         self._trusted = set(trusted)
         self._tls = server_context(config.peer.certificate, config.peer.private_key, trusted)
@@ -61,6 +67,7 @@ class Node:
             asyncio.create_task(_repeat("evidence", _AGAIN_S, parts.services.evidence.run), name="evidence"),
             asyncio.create_task(_repeat("grants", _GRANTS_S, parts.services.consents.flush_due), name="grants"),
             asyncio.create_task(_repeat("slow", _SLOW_S, self._slow), name="slow"),
+            asyncio.create_task(_repeat("withdrawals", _AGAIN_S, self._watch_withdrawals), name="withdrawals"),
         ]
         _LOG.info("node_started", did=config.did, internal=config.internal.port, peer=config.peer.port)
 
@@ -86,8 +93,23 @@ class Node:
             await server.stop()
         await self._parts.peers.close()
         await self._parts.engine.stop()
+        self._parts.uses.close()
         await self._parts.database.close()
         _LOG.info("node_stopped", did=self._config.did)
+
+    async def _watch_withdrawals(self) -> None:
+        """What the ledger says is withdrawn is erased here, even where no message told this node (AUTH-4, AUTH-6)."""
+        parts = self._parts
+        height = parts.engine.status().height
+        held = await parts.services.consent_store.held()
+        state = parts.engine.state
+        revoked = [cid for cid in held if (state.get(consent_state_key(cid)) or {}).get("status") == "revoked"]
+        if revoked:
+            await parts.services.consent_desk.forget(revoked)
+        async for event in parts.engine.events(height + 1):
+            gone = [b64u_decode(one["cid"], 32) for one in event["events"] if one["type"] == "consent.revoked"]
+            if gone:
+                await parts.services.consent_desk.forget(gone)
 
     async def _slow(self) -> None:
         now_ms = self._parts.services.clock.now_ms()

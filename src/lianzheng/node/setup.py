@@ -20,6 +20,7 @@ from lianzheng.adapters.transport.certificates import create_certificate
 from lianzheng.clock import Clock
 from lianzheng.crypto.digest import sha256
 from lianzheng.encoding.binary import b64u_encode
+from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import ConfigError, FormatError
 from lianzheng.identity.model import CreationOperation, did_of, ed25519_key
 from lianzheng.ledger.genesis import Genesis, GenesisMember, Sequencer
@@ -68,6 +69,7 @@ def create_home(
             "The host must be a name or an IPv4 address at which the other members reach this node.",
             next_step="To listen on more addresses, start it with `lianzheng node run --host 0.0.0.0`.",
         )
+    _card(profile, {}, host, peer_port, b"none yet")  # refuses what no ledger would take, before anything is made
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     partial.mkdir(mode=0o700)
@@ -92,20 +94,24 @@ def _fill(
     _write(folder / "peer.crt.pem", certificate.pem, 0o644)
     _write(folder / "peer.key.pem", private_key, 0o600)
     _write(folder / "api-token", b64u_encode(secrets.token_bytes(32)).encode() + b"\n", 0o600)
-    card = GenesisMember.from_json(
-        asdict(profile)
-        | {
-            "did_operation": operation.to_json(),
-            "endpoint": None if peer_port is None else f"https://{host}:{peer_port}",
-            "certificate": certificate.der,
-            "roles": ("provider", "requester", "issuer"),
-        }
-    )
+    card = _card(profile, operation.to_json(), host, peer_port, certificate.der)
     _write(folder / "member.json", card.to_bytes(), 0o644)
     if peer_port is not None:
         text = _config_text(did_of(operation), host, internal_port, peer_port)
         _write(folder / "node.toml", text.encode(), 0o644)
     return card
+
+
+def _card(
+    profile: MemberProfile, operation: JsonObject, host: str, peer_port: int | None, certificate: bytes
+) -> GenesisMember:
+    members = asdict(profile) | {
+        "did_operation": operation,
+        "endpoint": None if peer_port is None else f"https://{host}:{peer_port}",
+        "certificate": certificate,
+        "roles": ("provider", "requester", "issuer"),
+    }
+    return GenesisMember.from_json(members)
 
 
 def load_card(path: Path) -> GenesisMember:

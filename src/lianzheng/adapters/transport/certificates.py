@@ -22,7 +22,7 @@ __all__ = ["MemberCertificate", "create_certificate", "fingerprint", "load_ident
 
 _DAYS = 825
 _BACKDATE = timedelta(hours=1)  # members' clocks differ; a certificate must hold at once at all of them
-_NAME_CHARS_MAX = 64  # X.520 upper bound of a common name
+_NAME_BYTES_MAX = 64  # X.520 upper bound of a common name, which the library counts in bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,8 @@ def create_certificate(name: str, host: str, clock: Clock | None = None) -> tupl
     """A P-256 certificate for ``host`` and its private key as PEM; marked as no CA, so it can issue for nobody."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.fromtimestamp((clock or SystemClock()).now_ms() // 1000, UTC)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:_NAME_CHARS_MAX])])
+    shown = name.encode()[:_NAME_BYTES_MAX].decode(errors="ignore")
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, shown)])
     usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     certificate = (
         x509.CertificateBuilder()
