@@ -8,8 +8,10 @@ import pytest
 
 from consent_kit import ALPHA, BETA, CHAIN, DELTA, GAMMA, START_MS, Maker, changed
 from lianzheng.clock import DAY_MS, day_of, end_of_day_ms, start_of_day_ms
+from lianzheng.consent.batch import KeyedToken, verify_tokens
 from lianzheng.consent.model import Token, decode_token
 from lianzheng.consent.token import (
+    TokenPoints,
     check_dates,
     check_issuer,
     check_key_period,
@@ -32,12 +34,25 @@ from lianzheng.zk.transcript import Transcript
 
 MAKER = Maker()
 TOKEN, R = MAKER.token()
+OTHER_TOKEN, _ = MAKER.token()
 PUBLIC = MAKER.key.public()
 FIRST, LAST = default_validity(0, START_MS)
 
 
 def _verify(token: Token, key: spseq.PublicKey = PUBLIC, chain_id: str = CHAIN) -> None:
-    verify_token(decode_token(token.to_bytes()), chain_id, key)
+    """Alone and among honest tokens: a batch says the same of it, and the same of the others as without it."""
+    decoded = decode_token(token.to_bytes())
+    among = [KeyedToken(TOKEN, PUBLIC), KeyedToken(decoded, key), KeyedToken(OTHER_TOKEN, PUBLIC)]
+    before, outcome, after = verify_tokens(among, chain_id)
+    try:
+        verify_token(decoded, chain_id, key)
+    except LianzhengError as error:
+        assert isinstance(outcome, LianzhengError)
+        assert (type(outcome), outcome.code, outcome.text) == (type(error), error.code, error.text)
+        raise
+    finally:
+        assert all(isinstance(one, TokenPoints) == (chain_id == CHAIN) for one in (before, after))
+    assert isinstance(outcome, TokenPoints)
 
 
 def _refused(code: str, token: Token, key: spseq.PublicKey = PUBLIC) -> None:

@@ -36,8 +36,10 @@ __all__ = [
     "check_views",
     "decode_points",
     "default_validity",
+    "holder_transcript",
     "last_day",
     "make_token",
+    "read_token",
     "verify_holder_signature",
     "verify_issuer_signature",
     "verify_token",
@@ -222,7 +224,7 @@ def verify_issuer_signature(points: TokenPoints, issuer_key: spseq.PublicKey) ->
 
 def verify_holder_signature(token: Token, points: TokenPoints) -> None:
     """GATE-7: whoever knows v signed exactly these terms. Raises ``token_holder_signature_invalid``."""
-    transcript = _transcript(token.terms, points.a, points.b, points.c, token.sigma_i, token.keys)
+    transcript = holder_transcript(token, points)
     _translate(
         "token_holder_signature_invalid",
         "The holder's signature over the terms does not verify.",
@@ -230,19 +232,31 @@ def verify_holder_signature(token: Token, points: TokenPoints) -> None:
     )
 
 
+def holder_transcript(token: Token, points: TokenPoints) -> Transcript:
+    """What the holder's Schnorr proof (base A, public C) is bound to: all of the token but R and z (AUTH-2)."""
+    return _transcript(token.terms, points.a, points.b, points.c, token.sigma_i, token.keys)
+
+
 def verify_token(token: Token, chain_id: str, issuer_key: spseq.PublicKey) -> TokenPoints:
     """The token is whole: points, key name, GATE-6 and GATE-7. Nothing here looks at parties, dates or the ledger.
 
-    Raises ``token_chain_wrong``, ``token_key_mismatch`` and the codes of :func:`decode_points`,
-    :func:`verify_issuer_signature` and :func:`verify_holder_signature`.
+    Raises the codes of :func:`read_token`, :func:`verify_issuer_signature` and :func:`verify_holder_signature`.
+    """
+    points = read_token(token, chain_id)
+    verify_issuer_signature(points, issuer_key)
+    verify_holder_signature(token, points)
+    return points
+
+
+def read_token(token: Token, chain_id: str) -> TokenPoints:
+    """What must hold before any signature is looked at: this chain, the right key's name, well-formed elements.
+
+    Raises ``token_chain_wrong``, ``token_key_mismatch`` and the codes of :func:`decode_points`.
     """
     if token.terms.chain_id != chain_id:
         raise RefusedError("token_chain_wrong", "The terms are for another network.")
     _check_key_name(token)
-    points = decode_points(token)
-    verify_issuer_signature(points, issuer_key)
-    verify_holder_signature(token, points)
-    return points
+    return decode_points(token)
 
 
 def _transcript(terms: Terms, a: G1, b: G1, c: G1, sigma: Sigma, keys: TokenKeys) -> Transcript:
