@@ -110,6 +110,9 @@ class LedgerView:
     def assert_fresh(self) -> None:
         self._engine.assert_fresh()
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
 
 class FailingSender:
     """A sender that loses the ledger before the kinds in ``failing``, once each."""
