@@ -54,7 +54,7 @@ def publish(
     config: Config,
     title: Annotated[str, typer.Option(help="What the other members read.")],
     view: Annotated[list[str], typer.Option(help="bundle/form offered, such as wealth/bands; may be repeated.")],
-    purpose: Annotated[list[str], typer.Option(help="Purposes allowed; may be repeated.")],
+    purpose: Annotated[list[str], typer.Option(help="Purpose, such as suitability-assessment; may be repeated.")],
 ) -> None:
     """Offer a data set to the alliance on the ledger."""
     offer = {
