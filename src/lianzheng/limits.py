@@ -196,3 +196,6 @@ PROBLEM_BYTES_MAX = 16 * 1024
 
 FORM_BYTES_MAX = 4 * 1024 * 1024
 """One JSON form of the internal API: a step of a procedure with a few documents as text."""
+
+CATCH_UP_MS = 2000
+"""GATE-4: how long a question waits for blocks that another member has shown before it is refused as stale."""

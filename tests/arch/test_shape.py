@@ -8,8 +8,9 @@ from arch.source import SOURCE, functions, imported, python_files, tree_of, wher
 
 FILE_LINES_MAX = 600
 FUNCTION_LINES_MAX = 70
-PROCESS_EDGE = ("api/", "cli/", "node/", "contracts/machine.py")
-"""Where an unforeseen error must become an answer, a log line or a stop instead of a traceback."""
+PROCESS_EDGE = ("api/", "cli/", "node/", "contracts/machine.py", "adapters/storage/database.py")
+"""Where an unforeseen error must become an answer, a log line or a stop instead of a traceback; and where works that
+share a commit hand each caller its own error."""
 _BROAD = {"Exception", "BaseException"}
 
 

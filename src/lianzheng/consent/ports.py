@@ -80,6 +80,9 @@ class ConsentStore(Protocol):
     async def queued(self, limit: int) -> tuple[StoredToken, ...]:
         """Tokens whose grants wait, oldest first."""
 
+    async def held(self) -> tuple[bytes, ...]:
+        """cids of all tokens that may still be used."""
+
     async def settle(self, codes: Mapping[bytes, str]) -> None:
         """Note the ledger's code for each cid: ``ok`` makes it granted, anything else refused."""
 

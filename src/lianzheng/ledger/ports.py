@@ -146,6 +146,9 @@ class LedgerEngine(Protocol):
 
     def status(self) -> EngineStatus: ...
 
+    async def catch_up(self) -> None:
+        """Wait a moment for blocks that are known to exist and are not applied here yet; then go on either way."""
+
     def assert_fresh(self) -> None:
         """Raise ``UnavailableError`` ``ledger_stale`` unless the head is fresh (GATE-4)."""
 

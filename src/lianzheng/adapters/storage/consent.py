@@ -54,6 +54,11 @@ class SqlConsentStore:
         waiting = select(token_table).where(token_table.c.state == "queued").order_by(token_table.c.row).limit(limit)
         return await self._tokens(waiting)
 
+    async def held(self) -> tuple[bytes, ...]:
+        query = select(token_table.c.cid).where(token_table.c.state.in_(("granted", "queued")))
+        async with self._database.read() as connection:
+            return tuple(await connection.scalars(query))
+
     async def settle(self, codes: Mapping[bytes, str]) -> None:
         async with self._database.begin() as connection:
             for cid, code in codes.items():

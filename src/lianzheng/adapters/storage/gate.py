@@ -23,6 +23,7 @@ from lianzheng.adapters.storage.tables.compute import (
     received_task_salt,
     view_epoch,
 )
+from lianzheng.adapters.storage.usemark import UseMark
 from lianzheng.compute.ports import TaskUses, UseClaim
 from lianzheng.compute.tasks.model import TaskCounts
 from lianzheng.errors import RefusedError, VerificationError
@@ -34,8 +35,10 @@ __all__ = ["ReceiptRepository", "UseRepository"]
 class UseRepository:
     """Implements ``compute.ports.UseStore``."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, mark: UseMark | None = None) -> None:
+        """``mark`` stands outside the database; without it a restored database cannot be told from the present one."""
         self._database = database
+        self._mark = mark
         self._salts: dict[bytes, bytes] = {}  # drawn once, never changed
 
     async def claim_nonce(self, requester: str, nonce: bytes, request_hash: bytes, time_ms: int) -> None:
@@ -64,7 +67,25 @@ class UseRepository:
         self._database.look(lambda connection: _new_uses(connection, claim))
 
     async def count(self, claim: UseClaim, answer: bytes) -> bytes:
-        return await self._database.transact(lambda connection: _count(connection, claim, answer))
+        counted, number = await self._database.transact(lambda connection: _count(connection, claim, answer))
+        if self._mark is not None:
+            await self._mark.raise_to(number)
+        return counted
+
+    async def open(self) -> bool:
+        """Open the mark; True where the database is older than what it counted: it was restored from a backup."""
+        if self._mark is None:
+            return False
+        last = await self._database.query(lambda c: c.execute(select(func.max(gate_receipt.c.sequence))).scalar()) or 0
+        marked = self._mark.open()
+        restored = last > 0 if marked is None else last < marked
+        await self._mark.raise_to(last)
+        return restored
+
+    def close(self) -> None:
+        """Release the mark."""
+        if self._mark is not None:
+            self._mark.close()
 
     async def task_salt(self, task: bytes) -> bytes:
         salt = self._salts.get(task)
@@ -85,10 +106,10 @@ class UseRepository:
         return await self._database.query(lambda c: [(row.request, row.answer) for row in c.execute(query)])
 
 
-def _count(connection: Connection, claim: UseClaim, answer: bytes) -> bytes:
+def _count(connection: Connection, claim: UseClaim, answer: bytes) -> tuple[bytes, int]:
     stored = _stored(connection, claim.request_hash, claim.request)
     if stored is not None:
-        return stored
+        return stored, 0
     task_uses = _new_task_uses(connection, claim)
     uses = _new_uses(connection, claim)
     for view, epoch in claim.uses:
@@ -100,7 +121,7 @@ def _count(connection: Connection, claim: UseClaim, answer: bytes) -> bytes:
         _draw_task_salt(connection, claim.task)
         counted = gate_task.c.uses + len(task_uses)
         connection.execute(update(gate_task).where(gate_task.c.task == claim.task).values(uses=counted))
-    connection.execute(
+    done = connection.execute(
         insert(gate_receipt).values(
             request_hash=claim.request_hash,
             task=claim.task,
@@ -110,7 +131,7 @@ def _count(connection: Connection, claim: UseClaim, answer: bytes) -> bytes:
             time_ms=claim.time_ms,
         )
     )
-    return answer
+    return answer, int(done.inserted_primary_key[0]) if done.inserted_primary_key else 0
 
 
 def _stored(connection: Connection, request_hash: bytes, request: bytes) -> bytes | None:

@@ -147,7 +147,8 @@ class GateService:
             raise RefusedError("consent_mismatch", "The request names another consent than its token.")
         if await self._revoked.is_refused(cid):
             raise RefusedError("consent_revoked", "The investor has withdrawn this consent.")
-        # The head is read after the wait: a block may have come in the meantime.
+        await self._engine.catch_up()
+        # The head is read after the waits: a block may have come in the meantime.
         check_record(token, self._engine.state, block_ms=self._engine.now_block_ms())
         self._engine.assert_fresh()
 

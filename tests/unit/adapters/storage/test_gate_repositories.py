@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from compute_kit import START_MS, Provider, make_provider, offer, sample_people
 from lianzheng.adapters.storage.compute import EpochRepository, PeerTableRepository
 from lianzheng.adapters.storage.database import Database, sqlite_url
 from lianzheng.adapters.storage.gate import ReceiptRepository, UseRepository
-from lianzheng.adapters.storage.tables.compute import view_epoch
+from lianzheng.adapters.storage.tables.compute import gate_receipt, view_epoch
+from lianzheng.adapters.storage.usemark import UseMark
 from lianzheng.compute.ports import UseClaim
 from lianzheng.compute.tasks.model import ReportRecord
 from lianzheng.compute.tasks.service import TaskService, report_root, verify_report
@@ -225,3 +226,28 @@ async def test_epochs_are_read_back_as_written(provider: Provider) -> None:
     )
     assert await epochs.get(*A) == next(epoch for epoch in found if epoch.commit.view == A[0])
     assert await epochs.get(A[0], 2) is None
+
+
+async def test_gate_8_a_restored_database_is_noticed(provider: Provider, tmp_path: Path) -> None:
+    """The mark stands outside the database: a copy from before the last answer is older than it says."""
+    mark = tmp_path / "gate.mark"
+    first = UseRepository(provider.database, UseMark(mark))
+    assert await first.open() is False
+    await first.count(claim(1, A), b"first")
+    first.close()
+    again = UseRepository(provider.database, UseMark(mark))
+    assert await again.open() is False, "a restart is no restore"
+    again.close()
+    assert mark.read_bytes() == b"00000000000000000001\n"
+    await provider.database.transact(lambda c: c.execute(delete(gate_receipt)))  # what an older copy would hold
+    restored = UseRepository(provider.database, UseMark(mark))
+    assert await restored.open() is True
+    restored.close()
+
+
+async def test_gate_8_a_lost_mark_counts_as_a_restore(provider: Provider, tmp_path: Path) -> None:
+    uses = UseRepository(provider.database)
+    await uses.count(claim(1, A), b"first")
+    marked = UseRepository(provider.database, UseMark(tmp_path / "lost.mark"))
+    assert await marked.open() is True
+    marked.close()

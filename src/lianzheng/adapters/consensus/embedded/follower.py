@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ from lianzheng.ledger.ports import Application, EngineStatus, LogProof, Receipt
 from lianzheng.ledger.receipt import decode_receipt
 from lianzheng.ledger.statement import HeadStatement, Statement, make_statement, verify_statement
 from lianzheng.ledger.transaction import Transaction, transaction_id
-from lianzheng.limits import FOLLOW_POLL_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
+from lianzheng.limits import CATCH_UP_MS, FOLLOW_POLL_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
 
 __all__ = ["EmbeddedFollower"]
 
@@ -119,6 +120,14 @@ class EmbeddedFollower:
         """Where the engine stands; ``lag`` is what it knows to be missing."""
         lag = max(self._fresh.required_height - self._chain.height, 0)
         return engine_status(self._chain, role="follower", lag=lag, running=self._running, trouble=self._trouble)
+
+    async def catch_up(self) -> None:
+        """Fetch blocks that another member has shown; gives up after ``CATCH_UP_MS``, for ``assert_fresh`` to judge."""
+        wanted = self._fresh.required_height
+        if self._chain.height < wanted:
+            self._nudge.set()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._chain.wait_height(wanted), CATCH_UP_MS / 1000)
 
     def assert_fresh(self) -> None:
         """Return only if this node may answer on its head (GATE-4).

@@ -117,6 +117,9 @@ class EmbeddedSequencer:
         """Where the engine stands, with what the embedded engine does not protect against (CON-7)."""
         return engine_status(self._chain, role="sequencer", lag=0, running=self._running)
 
+    async def catch_up(self) -> None:
+        """Nothing: the sequencer has every block that exists."""
+
     def assert_fresh(self) -> None:
         """Return while running. Raises ``UnavailableError`` ``ledger_stopped`` or the reason of the stop."""
         if not self._running:
