@@ -10,8 +10,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps
 WORKERS ?= 2
 DEMO_ARGS ?=
+SOAK_SEED ?= 1
+SOAK_KILLS ?= 200
 
-.PHONY: help demo test setup ci-deps check format lint types contracts arch golden lock bench clean
+.PHONY: help demo test setup ci-deps check format lint types contracts arch golden lock bench soak clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -81,6 +83,9 @@ lock: setup ## resolve the dependencies anew and write both locks
 
 bench: setup ## run the benchmarks and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.dev $(VENV)/.package ## kill nodes at SOAK_KILLS seeded moments from SOAK_SEED on; prints failing seeds
+	@PYTHONPATH=src:tests:. $(BIN)/python -m fault.soak --seed $(SOAK_SEED) --kills $(SOAK_KILLS)
 
 clean: ## remove the environment, caches and what the demo wrote
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache demo-out build dist src/*.egg-info
