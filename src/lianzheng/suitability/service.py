@@ -65,12 +65,13 @@ class SuitabilityService:
     async def take_test(self, case_id: str, subject: str, answers: Answers, confirmed: Sequence[str] = ()) -> Score:
         """The score, on record. A test soon after a mismatch carries the reason ``retest-after-mismatch``.
 
+        The same answers in the same case on the same day are one test: a repeat after a crash takes none of the
+        client's tests away.
         Raises what ``questionnaire.score`` raises, and ``RefusedError`` ``tests_per_day``, ``tests_per_year``.
         """
         async with self._lock:
             now = self._clock.now_ms()
             result = score(self._template, answers, confirmed)
-            await self._check_limits(subject, now)
             if await self._recent_mismatch(subject, now):
                 note = Reason(
                     code="retest-after-mismatch",
@@ -78,6 +79,9 @@ class SuitabilityService:
                     en="A test soon after a mismatch: a signal of risk",
                 )
                 result = result.model_copy(update={"reasons": (*result.reasons, note)})
+            if await self._is_repeat(case_id, subject, now, result):
+                return result
+            await self._check_limits(subject, now)
             await self._keep("test", "suitability-test", case_id, subject, now, result)
             return result
 
@@ -159,6 +163,13 @@ class SuitabilityService:
         if not entries:
             raise NotFoundError("case_unknown", "No mismatch case has this id.")
         return MismatchCase.from_json(entries[-1]["record"])
+
+    async def _is_repeat(self, case_id: str, subject: str, now: int, result: Score) -> bool:
+        wanted = (case_id, day_of(now), result.to_json())
+        return any(
+            (entry["case_id"], day_of(entry["time_ms"]), entry["record"]) == wanted
+            for entry in await self._store.of_subject("test", subject)
+        )
 
     async def _check_limits(self, subject: str, now: int) -> None:
         policy = self.policy()

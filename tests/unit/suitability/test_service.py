@@ -80,8 +80,8 @@ def customer(number: int) -> CustomerRecord:
 
 async def test_tests_are_limited(service: SuitabilityService, clock: ManualClock, ledger: Ledger) -> None:
     for day in range(4):
-        for _ in range(2):
-            await service.take_test(f"t{day}", "c1", MIDDLE)
+        for name in ("morning", "evening"):
+            await service.take_test(f"{name}{day}", "c1", MIDDLE)
         clock.advance(DAY_MS)
     assert len(ledger.acts) == 8
     with pytest.raises(LianzhengError) as caught:
@@ -92,6 +92,15 @@ async def test_tests_are_limited(service: SuitabilityService, clock: ManualClock
     with pytest.raises(LianzhengError) as caught:
         await service.take_test("o3", "c2", MIDDLE)
     assert caught.value.code == "tests_per_day"
+
+
+async def test_a_repeat_after_a_crash_is_the_same_test(service: SuitabilityService, ledger: Ledger) -> None:
+    first = await service.take_test("t", "c1", MIDDLE)
+    for _ in range(3):  # more than a day allows
+        assert await service.take_test("t", "c1", MIDDLE) == first
+    assert len(ledger.acts) == 1
+    await service.take_test("t", "c1", MIDDLE | {"F1": "b"})
+    assert len(ledger.acts) == 2
 
 
 async def test_nothing_counts_without_evidence(service: SuitabilityService, ledger: Ledger) -> None:
