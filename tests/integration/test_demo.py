@@ -125,8 +125,8 @@ def test_ctrl_c_before_the_first_line(out: Path, moment_s: float) -> None:
     time.sleep(moment_s)
     os.killpg(process.pid, signal.SIGINT)
     output = finish(process, 30)
-    # The interpreter itself may not have come up far enough to answer: then the signal's own end is right, too.
-    assert process.returncode in (130, -signal.SIGINT), output
+    # The interpreter itself may not have come up far enough to answer: then any end but success is right.
+    assert process.returncode in (130, -signal.SIGINT, 1), output
 
 
 @pytest.mark.parametrize(("step", "more_ms"), MOMENTS, ids=str)

@@ -314,6 +314,24 @@ async def answers(net: Network) -> dict[str, str]:
     raise AssertionError("no answers without a warning")
 
 
+async def test_a_data_set_is_loaded_offered_and_opened_from_the_command_line(played: Network) -> None:
+    member = broker(played, OTHER)
+    source, config = member.home / "customers.csv", ("--config", str(member.home / "node.toml"))
+    offer = ("--title", "第二个数据集", "--view", "wealth/bands", "--purpose", "suitability-assessment")
+    bad = member.home / "bad.csv"
+    bad.write_bytes(source.read_bytes().replace(b"RESIDENT_ID", b"LIBRARY_CARD", 1))
+    for words, status, says in (
+        (("load", "second", str(bad), *config), 1, "row 2, column document_type: document_type_unknown"),
+        (("open", "second/wealth/bands", *config), 1, "dataset_empty: "),
+        (("load", "second", str(source), *config), 0, " customers in second, sha256 "),
+        (("publish", "second", *offer, *config), 0, "second offered, ledger height "),
+        (("open", "second/wealth/bands", *config, "--days", "2"), 0, "epoch 1 of second/wealth/bands: "),
+    ):
+        process = await lianzheng("dataset", *words)
+        output, errors = await asyncio.wait_for(process.communicate(), 60)
+        assert (process.returncode, says in (output + errors).decode()) == (status, True), (output + errors).decode()
+
+
 async def test_a_second_node_on_the_same_files_is_refused(net: Network) -> None:
     status, errors = await refused(broker(net, OTHER).home / "node.toml")
     assert status == 1
