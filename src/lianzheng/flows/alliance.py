@@ -13,7 +13,7 @@ from typing import Literal
 from lianzheng.clock import Clock, day_of
 from lianzheng.compute.datasets.model import dataset_record
 from lianzheng.compute.gate.model import UsageReceipt, ViewEpoch, request_hash
-from lianzheng.compute.gate.requester import GateClient
+from lianzheng.compute.gate.requester import GateClient, Opened
 from lianzheng.compute.model import dataset_of
 from lianzheng.compute.ports import ReceiptStore
 from lianzheng.compute.protocols.hidden_query.client import TableClient, current_epoch
@@ -29,6 +29,11 @@ from lianzheng.suitability.questionnaire import Answers, Score
 from lianzheng.suitability.service import SuitabilityService
 
 __all__ = ["AllianceAssessment", "ProviderTrace", "Traced"]
+
+_BEHIND = frozenset({"consent_unknown", "ledger_stale"})
+_BEHIND_TRIES = 2
+_BEHIND_S = 1 / 3
+"""Longer than a follower waits between two looks at the sequencer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class AllianceAssessment:
             wanted = self._wanted(provider, token, views)
             if not wanted:
                 return _silent(provider, "not_asked", "consent_missing")
-            opened = await self._gate.ask(task, token.token, scalar_from_bytes(token.r), wanted)
+            opened = await self._ask_patiently(task, token.token, scalar_from_bytes(token.r), wanted)
             await self._keep_receipt(task, provider, token.cid, opened.receipt)
             bands: dict[str, int] = {}
             for view, element in opened.elements.items():
@@ -131,6 +136,17 @@ class AllianceAssessment:
             return _silent(provider, "unavailable" if away else "refused", error.code, elapsed)
         answered = ProviderBands(provider=provider, status="answered", bands=bands)
         return ProviderTrace(answered, opened.sent_bytes, opened.received_bytes, self._clock.boot_us() - started)
+
+    async def _ask_patiently(self, task: bytes, token: bytes, r: int, views: tuple[ViewEpoch, ...]) -> Opened:
+        """As ``GateClient.ask``; a provider a block behind does not know a fresh consent yet, and counted nothing."""
+        for _ in range(_BEHIND_TRIES):
+            try:
+                return await self._gate.ask(task, token, r, views)
+            except LianzhengError as error:
+                if error.code not in _BEHIND:
+                    raise
+                await asyncio.sleep(_BEHIND_S)
+        return await self._gate.ask(task, token, r, views)
 
     def _wanted(self, provider: str, token: StoredToken, views: Sequence[str]) -> tuple[ViewEpoch, ...]:
         """The provider's views of the task that the investor has agreed to, each in its open epoch."""
