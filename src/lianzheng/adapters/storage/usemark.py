@@ -19,7 +19,7 @@ class UseMark:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
-        self._highest = 0
+        self._highest = -1  # nothing stands in a new file: 0 is written too, or a crash would look like a restore
         self._writing = asyncio.Lock()
 
     def open(self) -> int | None:

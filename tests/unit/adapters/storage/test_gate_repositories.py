@@ -251,3 +251,14 @@ async def test_gate_8_a_lost_mark_counts_as_a_restore(provider: Provider, tmp_pa
     marked = UseRepository(provider.database, UseMark(tmp_path / "lost.mark"))
     assert await marked.open() is True
     marked.close()
+
+
+async def test_gate_8_a_crash_before_the_first_mark_is_no_restore(provider: Provider, tmp_path: Path) -> None:
+    mark = tmp_path / "first.mark"
+    new = UseRepository(provider.database, UseMark(mark))
+    assert await new.open() is False
+    new.close()
+    await UseRepository(provider.database).count(claim(1, A), b"counted, and killed before it was marked")
+    again = UseRepository(provider.database, UseMark(mark))
+    assert await again.open() is False
+    again.close()
