@@ -16,6 +16,7 @@ from lianzheng.compute.views.model import epoch_record
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.errors import ConflictError, FormatError, NotFoundError, RefusedError, UnavailableError
 from lianzheng.identity.idnorm import identity_element
+from lianzheng.ledger.state import MemoryState
 
 VIEW = "beta-clients/wealth/bands"
 UNTIL = START_MS + 30 * DAY_MS
@@ -175,3 +176,22 @@ async def test_gate_0_keys_answer_within_their_times_and_are_erased_after_the_di
     with pytest.raises(NotFoundError, match="epoch_unknown"):
         await provider.views.table(VIEW, 1)
     assert await provider.views.expire() == []
+
+
+async def test_a_node_behind_the_ledger_keeps_an_epoch_that_was_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after the ledger took the publication; restarted before the follower has seen that block."""
+    provider = await loaded(tmp_path)
+    provider.sender.fail["epoch.publish"] = UnavailableError("ledger_unavailable", "away")
+    with pytest.raises(UnavailableError):
+        await provider.views.open_epoch(VIEW, UNTIL)
+    await provider.database.close()
+    restarted = await make_provider(tmp_path, provider.ledger)
+    views = [MemoryState()]  # what the node sees first; then what the ledger has
+    await restarted.views.resume()
+    await restarted.epochs.set_status(VIEW, 1, "committed")
+    monkeypatch.setattr(restarted.views, "_state", lambda: views.pop() if views else provider.ledger.state)
+    await restarted.views.resume()
+    assert [epoch.status for epoch in await restarted.epochs.all()] == ["published"]
+    assert restarted.views.keys.get(VIEW, 1) is not None

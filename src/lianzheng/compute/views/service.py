@@ -205,15 +205,23 @@ class ViewService:
     async def _send_commit(self, epoch: LocalEpoch) -> LocalEpoch:
         commit = epoch.commit
         if not self._on_ledger(commit):
-            await self._sender.send("epoch.commit", commit)
+            try:
+                await self._sender.send("epoch.commit", commit)
+            except RefusedError:  # before a crash it may have landed, and this node's state was behind
+                if not self._on_ledger(commit):
+                    raise
         await self._epochs.set_status(commit.view, commit.epoch, "committed")
         return replace(epoch, status="committed")
 
     async def _send_publish(self, epoch: LocalEpoch) -> LocalEpoch:
         commit = epoch.commit
-        if not self._on_ledger(commit) or epoch_record(self._state(), commit.view, commit.epoch).status == "committed":
+        if not self._published(commit):
             payload = EpochPublish(view=commit.view, epoch=commit.epoch, hint=None)
-            await self._sender.send("epoch.publish", payload)
+            try:
+                await self._sender.send("epoch.publish", payload)
+            except RefusedError:  # as above: requesters ask under what the ledger has, so it must answer here
+                if not self._published(commit):
+                    raise
         await self._epochs.set_status(commit.view, commit.epoch, "published")
         epoch = replace(epoch, status="published")
         self.keys.put(epoch)
@@ -224,6 +232,11 @@ class ViewService:
             return epoch_record(self._state(), commit.view, commit.epoch).key_point == commit.key_point
         except NotFoundError:
             return False
+
+    def _published(self, commit: EpochCommit) -> bool:
+        if not self._on_ledger(commit):
+            return False
+        return epoch_record(self._state(), commit.view, commit.epoch).status != "committed"
 
     async def _drop(self, epoch: LocalEpoch) -> None:
         commit = epoch.commit
