@@ -52,13 +52,20 @@ class TransactionSender:
         members = payload.to_json() if isinstance(payload, Record) else payload
         if ordered:
             return await self._submit(kind, members, None)
-        nonce = await self._take_nonce()
-        try:
-            return await self._submit(kind, members, nonce)
-        finally:
-            async with self._room:
-                self._open.discard(nonce)
-                self._room.notify_all()
+        for tries_left in reversed(range(NONCE_WINDOW)):
+            nonce = await self._take_nonce()
+            try:
+                return await self._submit(kind, members, nonce)
+            except RefusedError as error:
+                # A node that came back behind the ledger meets its own earlier transactions; a used nonce changed
+                # nothing, so the next one may be tried.
+                if error.code != "nonce_used" or not tries_left:
+                    raise
+            finally:
+                async with self._room:
+                    self._open.discard(nonce)
+                    self._room.notify_all()
+        raise RefusedError("nonce_used", "Every nonce of the window was used before.")
 
     async def _submit(self, kind: str, members: JsonObject, nonce: int | None) -> Receipt:
         body = TransactionBody(
