@@ -64,7 +64,7 @@ def write(sections: dict[str, str]) -> None:
     kept = {match[1]: match[0].rstrip() + "\n" for match in _SECTION.finditer(measured)}
     intro = (
         "# Benchmarks\n\nWritten by `make bench`. Each figure stands beside the limit measured in the same run; read"
-        " the ratio,\nnot the absolute time. Medians over repeats. Targets are those of the design.\n"
+        " the ratio,\nnot the absolute time. Medians over repeats. A target is a figure set in advance.\n"
     )
     body = "\n".join((kept | sections)[name] for name in sorted(kept | sections) if (FOLDER / f"{name}.py").exists())
     PAGE.write_text(f"{intro}\n{body}\n{MARKER}\n{by_hand or chr(10)}")

@@ -1,4 +1,4 @@
-"""The gate through a real node: signed requests over mutual TLS, durable counting, beside pure gate work in one process.
+"""The gate through a real node: mutual TLS, every check, durable counting; beside pure gate work in one process.
 
     PYTHONPATH=src python benchmarks/node_gate.py [--people 24] [--requests 300] [--repeats 3]
 
@@ -26,8 +26,8 @@ from rich.console import Console
 
 from lianzheng.adapters.transport.client import PeerAddress, PeerClient
 from lianzheng.clock import SystemClock
-from lianzheng.compute.gate.evaluation import evaluate
-from lianzheng.compute.gate.model import GateRequest, ViewEpoch
+from lianzheng.compute.gate.evaluation import context_of, evaluate
+from lianzheng.compute.gate.model import GateRequest, ViewEpoch, request_hash
 from lianzheng.compute.gate.requester import GateClient
 from lianzheng.consent.model import decode_token
 from lianzheng.consent.token import decode_points, verify_holder_signature, verify_issuer_signature
@@ -111,7 +111,7 @@ def pure_rate(raw: bytes, issuer: PublicKey, view: ViewEpoch, stage: Stage, coun
         points = decode_points(token)
         verify_issuer_signature(points, issuer)
         verify_holder_signature(token, points)
-        evaluate(k, point, points.b, view, request)
+        evaluate(k, point, points.b, context_of(view, request, request_hash(request)))
     return count / (time.perf_counter() - started)
 
 
