@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from lianzheng.client.http import NodeClient
+from lianzheng.demo.stage import CHAIN_ID
 from lianzheng.errors import LianzhengError, UnavailableError
 
 __all__ = ["Claims", "PatientClient"]
@@ -40,6 +41,11 @@ class Claims:
         """What ``answer`` of the node of ``did`` acknowledges."""
         if not isinstance(answer, dict):
             return
+        act = path.removeprefix("/api/v1/tasks/").removesuffix("/approval")
+        if path == "/api/v1/agreement/signature":  # on record, whether this try or an earlier one came through
+            self.cases.append({"member": did, "case_id": f"network-{CHAIN_ID}", "records": 1})
+        elif path == f"/api/v1/tasks/{act}/approval":
+            self.cases.append({"member": did, "case_id": f"task-{act}", "records": 1})
         if "tx_id" in answer and answer["height"] > 0 and answer["result"]["code"] == "ok":
             self.transactions.append({key: answer[key] for key in ("tx_id", "height", "index")})
         elif path == "/api/v1/wallet/consents":

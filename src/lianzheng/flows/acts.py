@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lianzheng.clock import Clock
+from lianzheng.crypto.digest import sha256_raw
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.model import Record
+from lianzheng.errors import NotFoundError
 from lianzheng.evidence.model import Acknowledgement, CaptureContext, Document
 from lianzheng.evidence.service import EvidenceService
 
@@ -46,6 +48,16 @@ class ActRecorder:
     async def record_message(self, case_id: str, scene: str, role: str, name: str, message: Record) -> Acknowledgement:
         """As :meth:`record`, for one canonical message."""
         return await self.record(case_id, scene, role, [Document(name, "application/json", message.to_bytes())])
+
+    async def complete(self, case_id: str, scene: str, role: str, name: str, message: Record) -> None:
+        """What a crash between the ledger and the record has left out is on record now; nothing is recorded twice."""
+        digest = sha256_raw(message.to_bytes())
+        try:
+            placed = await self._evidence.case(case_id)
+        except NotFoundError:
+            placed = ()
+        if not any(document.sha256 == digest for item in placed for document in item.stored.record.documents):
+            await self.record_message(case_id, scene, role, name, message)
 
     async def first(self, case_id: str) -> Acknowledgement:
         """The acknowledgement of a case's first record. Raises ``NotFoundError`` ``case_unknown``."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from lianzheng.compute.tasks.model import TaskApprove, TaskContract, TaskRefuse
+from collections.abc import Callable
+
+from lianzheng.compute.tasks.model import TaskApprove, TaskContract, TaskRefuse, approval_record
 from lianzheng.compute.tasks.service import TaskService
 from lianzheng.encoding.binary import b64u_encode
+from lianzheng.encoding.model import Record
+from lianzheng.errors import RefusedError
 from lianzheng.flows.acts import ActRecorder, task_case
+from lianzheng.ledger.context import StateView
 from lianzheng.ledger.ports import Receipt
 
 __all__ = ["TaskDesk"]
@@ -16,7 +21,9 @@ _ROLE = "compliance"
 class TaskDesk:
     """Decisions are evidence once the ledger has accepted them: what it refuses has not happened."""
 
-    def __init__(self, tasks: TaskService, acts: ActRecorder) -> None:
+    def __init__(self, me: str, tasks: TaskService, acts: ActRecorder, state: Callable[[], StateView]) -> None:
+        self._me = me
+        self._state = state
         self._tasks = tasks
         self._acts = acts
 
@@ -28,13 +35,30 @@ class TaskDesk:
 
     async def approve(self, task: bytes) -> Receipt:
         """This provider will answer under the contract."""
-        receipt = await self._tasks.approve(task)
-        await self._acts.record_message(task_case(task), "task", _ROLE, "approval.json", TaskApprove(task=task))
+        approval = TaskApprove(task=task)
+        try:
+            receipt = await self._tasks.approve(task)
+        except RefusedError as error:
+            await self._complete(error, task, "approved", None, "approval.json", approval)
+            raise
+        await self._acts.record_message(task_case(task), "task", _ROLE, "approval.json", approval)
         return receipt
 
     async def refuse(self, task: bytes, reason: str) -> Receipt:
         """This provider will not; ``reason`` is a code of ``TaskRefuse``."""
-        receipt = await self._tasks.refuse(task, reason)
         refusal = TaskRefuse.from_json({"task": b64u_encode(task), "reason": reason})
+        try:
+            receipt = await self._tasks.refuse(task, reason)
+        except RefusedError as error:
+            await self._complete(error, task, "refused", reason, "refusal.json", refusal)
+            raise
         await self._acts.record_message(task_case(task), "task", _ROLE, "refusal.json", refusal)
         return receipt
+
+    async def _complete(
+        self, error: RefusedError, task: bytes, decision: str, reason: str | None, name: str, message: Record
+    ) -> None:
+        """The same decision stands already, perhaps by a try that a crash cut off before it was on record."""
+        found = approval_record(self._state(), task, self._me) if error.code == "task_already_decided" else None
+        if found is not None and (found.decision, found.reason) == (decision, reason):
+            await self._acts.complete(task_case(task), "task", _ROLE, name, message)

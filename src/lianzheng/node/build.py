@@ -169,7 +169,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         datasets=datasets,
         views=views,
         tasks=tasks,
-        task_desk=TaskDesk(tasks, acts),
+        task_desk=TaskDesk(config.did, tasks, acts, lambda: base.engine.state),
         acts=acts,
         gate=_gate(base, views, uses, refusals, gate_log),
         gate_log=gate_log,

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
+from lianzheng.errors import RefusedError
 from lianzheng.flows.acts import network_case
 from lianzheng.governance.model import AgreementSign
 from lianzheng.identity.model import issuer_state_key
@@ -24,9 +25,14 @@ def create_router(services: NodeServices) -> APIRouter:
     async def sign_agreement() -> dict[str, Any]:
         """Sign the alliance agreement whose digest stands in genesis."""
         payload = AgreementSign(agreement=services.genesis.agreement)
-        receipt = await services.sender.send("agreement.sign", payload)
-        case = network_case(services.genesis.chain_id)
-        await services.acts.record_message(case, "agreement-signing", "operator", "agreement.json", payload)
+        act = (network_case(services.genesis.chain_id), "agreement-signing", "operator", "agreement.json", payload)
+        try:
+            receipt = await services.sender.send("agreement.sign", payload)
+        except RefusedError as error:
+            if error.code == "agreement_already_signed":  # perhaps by a try that a crash cut off before the record
+                await services.acts.complete(*act)
+            raise
+        await services.acts.record_message(*act)
         return encode_receipt(receipt)
 
     @router.post("/issuer/keys")
