@@ -29,13 +29,15 @@ from lianzheng.compute.datasets.model import DatasetPublish
 from lianzheng.compute.datasets.service import DatasetService
 from lianzheng.compute.gate.model import (
     GateAnswer,
+    GateBatch,
     GateCall,
     GateRequest,
     ViewEpoch,
+    batch_answer,
     request_signing_bytes,
 )
 from lianzheng.compute.gate.ports import ViewKey, ViewKeys
-from lianzheng.compute.gate.requester import GATE_PATH, GateClient
+from lianzheng.compute.gate.requester import GATE_BATCH_PATH, GATE_PATH, GateClient
 from lianzheng.compute.gate.service import GateService
 from lianzheng.compute.ports import PersonRow
 from lianzheng.compute.protocols.hidden_query.client import TABLE_PATH, TableClient
@@ -67,7 +69,7 @@ from lianzheng.ledger.context import StateView
 from lianzheng.ledger.ports import LedgerEngine, Receipt
 from lianzheng.ledger.sender import TransactionSender, sign_transaction
 from lianzheng.ledger.transaction import Transaction, TransactionBody
-from lianzheng.limits import GRANTS_MIN
+from lianzheng.limits import GATE_BATCH_BYTES_MAX, GRANTS_MIN, MESSAGE_BYTES_MAX
 from lianzheng.node.gateways import TokenBucket
 from lianzheng.zk import spseq
 
@@ -415,11 +417,17 @@ class GateNet:
         *,
         evaluates: bool = False,
     ) -> None:
-        """The gate refuses with ``code``, logs it, and counts nothing; nor has it evaluated, unless ``evaluates``."""
+        """The gate refuses with ``code``, alone and in a batch, logs it, and counts nothing; nor has it evaluated,
+        unless ``evaluates``."""
         before = await self.counts()
         with pytest.raises(LianzhengError) as caught:
             await self.send(request, token, peer)
         assert caught.value.code == code
+        assert self.log.lines()[-1].outcome == code
+        raw = token if isinstance(token, bytes) else token.to_bytes()
+        (outcome,) = await self.gate.answer_many(peer, [GateCall(request=request, token=raw).to_bytes()])
+        assert isinstance(outcome, LianzhengError)
+        assert (type(outcome), outcome.code) == (type(caught.value), code)
         assert self.log.lines()[-1].outcome == code
         after = await self.counts()
         assert (replace(after, evaluations=before.evaluations) if evaluates else after) == before
@@ -447,8 +455,13 @@ class Loopback:
         self.away = False
         self.change: Callable[[bytes], bytes] = lambda answer: answer
 
-    async def post_bytes(self, did: str, path: str, body: bytes) -> bytes:
+    async def post_bytes(self, did: str, path: str, body: bytes, size_max: int = MESSAGE_BYTES_MAX) -> bytes:
         self._check(did)
+        if path == GATE_BATCH_PATH:
+            calls = GateBatch.from_bytes(body, GATE_BATCH_BYTES_MAX).calls
+            answer = batch_answer(await self.net.gate.answer_many(ALPHA.did, calls)).to_bytes()
+            assert len(answer) <= size_max
+            return self.change(answer)
         assert path == GATE_PATH
         return self.change(await self.net.gate.answer(ALPHA.did, body))
 

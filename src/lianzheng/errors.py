@@ -7,6 +7,8 @@ four may carry a secret or personal data: name the field or the part, never its 
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "ConfigError",
     "ConflictError",
@@ -30,6 +32,10 @@ class LianzhengError(Exception):
         self.text = text
         self.next_step = next_step
         self.detail = detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Whole across a process boundary, where exceptions are otherwise remade from one text."""
+        return type(self), (self.code, self.text), {"next_step": self.next_step, "detail": self.detail}
 
 
 class FormatError(LianzhengError):

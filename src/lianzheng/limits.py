@@ -199,3 +199,15 @@ FORM_BYTES_MAX = 4 * 1024 * 1024
 
 CATCH_UP_MS = 2000
 """GATE-4: how long a question waits for blocks that another member has shown before it is refused as stale."""
+
+GATE_BATCH_MAX = 256
+"""Requests in one call of the batched gate: the shared pairings have paid off by then, and a call ends in a second."""
+
+GATE_BATCH_BYTES_MAX = 4 * 1024 * 1024
+"""A batch of calls: each is about 4 KiB, twice in base64."""
+
+GATE_CHUNK_MIN = 16
+"""Fewer tokens are not spread over workers: below this the part of the work that they share outweighs the gain."""
+
+GATE_WORKERS_MAX = 64
+"""Worker processes of one node: more than the cores of any machine it is meant for."""

@@ -126,6 +126,7 @@ async def test_peer_routes_are_these(node: LocalNode) -> None:
     found = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     assert found == {
         "POST /peer/v1/gate/evaluations",
+        "POST /peer/v1/gate/evaluations/batch",
         "GET /peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/table",
         "POST /peer/v1/ledger/transactions",
         "GET /peer/v1/ledger/blocks",

@@ -78,10 +78,10 @@ class PeerClient:
         for client in clients:
             await client.aclose()
 
-    async def post_bytes(self, did: str, path: str, body: bytes) -> bytes:
-        """The peer's answer to one message."""
+    async def post_bytes(self, did: str, path: str, body: bytes, size_max: int = MESSAGE_BYTES_MAX) -> bytes:
+        """The peer's answer to one message, at most ``size_max`` bytes of it."""
         headers = {"content-type": "application/json"}
-        return await self._send(did, "POST", path, MESSAGE_BYTES_MAX, content=body, headers=headers)
+        return await self._send(did, "POST", path, size_max, content=body, headers=headers)
 
     async def get_bytes(self, did: str, path: str, size_max: int = TABLE_BYTES_MAX) -> bytes:
         """What the peer keeps under ``path``, at most ``size_max`` bytes of it."""

@@ -7,12 +7,13 @@ from fastapi import FastAPI, Request, Response
 from lianzheng.api.body import read_body
 from lianzheng.api.problem import ProblemApp
 from lianzheng.api.services import NodeServices, Orderer
-from lianzheng.compute.gate.requester import GATE_PATH
+from lianzheng.compute.gate.model import GateBatch, batch_answer
+from lianzheng.compute.gate.requester import GATE_BATCH_PATH, GATE_PATH
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import encode
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.ledger.receipt import encode_receipt
-from lianzheng.limits import BLOCKS_ANSWER_MAX, MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
+from lianzheng.limits import BLOCKS_ANSWER_MAX, GATE_BATCH_BYTES_MAX, MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
 
 __all__ = ["PEER_SCOPE_KEY", "create_peer_app"]
 
@@ -31,6 +32,13 @@ def create_peer_app(services: NodeServices) -> FastAPI:
         """One gated evaluation; body and answer are canonical ``GateCall`` and ``GateAnswer``."""
         raw = await read_body(request, MESSAGE_BYTES_MAX)
         return Response(await services.gate.answer(_peer(request), raw), media_type=_JSON)
+
+    @app.post(GATE_BATCH_PATH)
+    async def evaluate_batch(request: Request) -> Response:
+        """Up to 256 gated evaluations; body and answer are canonical ``GateBatch`` and ``GateBatchAnswer``."""
+        batch = GateBatch.from_bytes(await read_body(request, GATE_BATCH_BYTES_MAX), GATE_BATCH_BYTES_MAX)
+        outcomes = await services.gate.answer_many(_peer(request), batch.calls)
+        return Response(batch_answer(outcomes).to_bytes(), media_type=_JSON)
 
     @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/table")
     async def table(dataset: str, bundle: str, form: str, epoch: int) -> Response:

@@ -6,20 +6,49 @@ then what ``zk.dleq`` absorbs itself (bases and points).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from lianzheng.compute.gate.model import Evaluation, GateAnswer, GateRequest, ViewEpoch, request_hash
 from lianzheng.crypto.hazmat.bls12381 import G1, ORDER
 from lianzheng.errors import VerificationError
 from lianzheng.zk import dleq
 from lianzheng.zk.transcript import Transcript
 
-__all__ = ["check_answer", "evaluate", "unblind", "verify_evaluation"]
+__all__ = ["EvaluationContext", "check_answer", "context_of", "evaluate", "unblind", "verify_evaluation"]
 
 
-def evaluate(key: int, key_point: G1, blinded: G1, view: ViewEpoch, request: GateRequest) -> Evaluation:
-    """``k·B`` for one view with a proof that binds it to this request."""
+class EvaluationContext(NamedTuple):
+    """What an evaluation is bound to besides its points: plain values, so that it can go to another process."""
+
+    chain_id: str
+    cid: bytes
+    view: str
+    epoch: int
+    task: bytes
+    request: bytes
+    """Hash of the request."""
+
+    def transcript(self) -> Transcript:
+        """The proof's transcript before the points."""
+        transcript = Transcript("gate-evaluation", self.chain_id)
+        transcript.absorb("cid", self.cid)
+        transcript.absorb("view", self.view)
+        transcript.absorb("epoch", self.epoch)
+        transcript.absorb("task", self.task)
+        transcript.absorb("request", self.request)
+        return transcript
+
+
+def context_of(view: ViewEpoch, request: GateRequest, digest: bytes) -> EvaluationContext:
+    """The context of one view of ``request``, whose hash is ``digest``."""
+    return EvaluationContext(request.chain_id, request.cid, view.view, view.epoch, request.task, digest)
+
+
+def evaluate(key: int, key_point: G1, blinded: G1, context: EvaluationContext) -> Evaluation:
+    """``k·B`` for one view with a proof that binds it to its request."""
     w = blinded * key
-    proof = dleq.prove(key, G1.generator(), key_point, blinded, w, _transcript(view, request))
-    return Evaluation(view=view.view, epoch=view.epoch, w=w.to_bytes(), proof=proof.to_bytes())
+    proof = dleq.prove(key, G1.generator(), key_point, blinded, w, context.transcript())
+    return Evaluation(view=context.view, epoch=context.epoch, w=w.to_bytes(), proof=proof.to_bytes())
 
 
 def verify_evaluation(evaluation: Evaluation, key_point: G1, blinded: G1, request: GateRequest) -> G1:
@@ -27,7 +56,8 @@ def verify_evaluation(evaluation: Evaluation, key_point: G1, blinded: G1, reques
     w = G1.from_bytes(evaluation.w)
     view = ViewEpoch(view=evaluation.view, epoch=evaluation.epoch)
     proof = dleq.DleqProof.from_bytes(evaluation.proof)
-    dleq.verify(G1.generator(), key_point, blinded, w, proof, _transcript(view, request))
+    context = context_of(view, request, request_hash(request))
+    dleq.verify(G1.generator(), key_point, blinded, w, proof, context.transcript())
     return w
 
 
@@ -49,13 +79,3 @@ def check_answer(answer: GateAnswer, request: GateRequest) -> None:
     )
     if not same or asked != given:
         raise VerificationError("answer_mismatch", "The provider's answer does not belong to this request.")
-
-
-def _transcript(view: ViewEpoch, request: GateRequest) -> Transcript:
-    transcript = Transcript("gate-evaluation", request.chain_id)
-    transcript.absorb("cid", request.cid)
-    transcript.absorb("view", view.view)
-    transcript.absorb("epoch", view.epoch)
-    transcript.absorb("task", request.task)
-    transcript.absorb("request", request_hash(request))
-    return transcript

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from lianzheng.compute.gate.model import GateRequest
+from lianzheng.compute.gate.model import Evaluation, GateRequest
+from lianzheng.compute.gate.work import Element, EvaluationWork, TokenWork
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.errors import LianzhengError
+from lianzheng.limits import MESSAGE_BYTES_MAX
 
-__all__ = ["RateLimit", "RevokedSet", "Transport", "UseLog", "ViewKey", "ViewKeys"]
+__all__ = ["GateWorkers", "RateLimit", "RevokedSet", "Transport", "UseLog", "ViewKey", "ViewKeys"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,6 +44,16 @@ class RateLimit(Protocol):
         """Take one request of ``peer`` if its allowance holds."""
 
 
+class GateWorkers(Protocol):
+    """Who does the curve work of batches. Each list answers its argument in order."""
+
+    async def verify(self, works: Sequence[TokenWork]) -> list[Element]:
+        """GATE-6 and GATE-7. Raises ``UnavailableError`` ``gate_workers_lost``."""
+
+    async def evaluate(self, works: Sequence[EvaluationWork]) -> list[Evaluation]:
+        """GATE-9. Raises ``UnavailableError`` ``gate_workers_lost``."""
+
+
 class UseLog(Protocol):
     """The provider's log: who asked for what, when; it cannot say about whom, because the node does not know."""
 
@@ -52,8 +65,11 @@ class UseLog(Protocol):
 class Transport(Protocol):
     """Bytes to a member's peer API over mutual TLS."""
 
-    async def post_bytes(self, did: str, path: str, body: bytes) -> bytes:
-        """Answer of the peer. Raises ``UnavailableError`` ``peer_unreachable``, or the peer's own refusal."""
+    async def post_bytes(self, did: str, path: str, body: bytes, size_max: int = MESSAGE_BYTES_MAX) -> bytes:
+        """Answer of the peer, at most ``size_max`` bytes of it.
+
+        Raises ``UnavailableError`` ``peer_unreachable``, or the peer's own refusal.
+        """
 
     async def get_bytes(self, did: str, path: str) -> bytes:
         """As :meth:`post_bytes`, for a GET."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from lianzheng.clock import Clock
+from lianzheng.compute.gate.batch import Asked, BatchLine, each, together
 from lianzheng.compute.gate.checks import (
     Moment,
     check_asker,
@@ -14,7 +16,7 @@ from lianzheng.compute.gate.checks import (
     check_task,
     open_epochs,
 )
-from lianzheng.compute.gate.evaluation import evaluate
+from lianzheng.compute.gate.evaluation import context_of, evaluate
 from lianzheng.compute.gate.model import (
     Evaluation,
     GateAnswer,
@@ -24,19 +26,20 @@ from lianzheng.compute.gate.model import (
     answer_signing_bytes,
     request_hash,
 )
-from lianzheng.compute.gate.ports import RateLimit, RevokedSet, UseLog, ViewKeys
+from lianzheng.compute.gate.ports import GateWorkers, RateLimit, RevokedSet, UseLog, ViewKey, ViewKeys
+from lianzheng.compute.gate.work import EvaluationWork, TokenWork
+from lianzheng.compute.gate.workers import LocalGateWorkers
 from lianzheng.compute.ports import UseClaim, UseStore
 from lianzheng.consent import token as tokens
 from lianzheng.consent.model import Token, decode_token
 from lianzheng.consent.status import check_record, consent_id
 from lianzheng.crypto.digest import sha256
-from lianzheng.crypto.hazmat.bls12381 import G1
-from lianzheng.errors import LianzhengError, RefusedError, UnavailableError
+from lianzheng.errors import FormatError, LianzhengError, RefusedError, UnavailableError
 from lianzheng.governance.members import StateMembers
 from lianzheng.governance.model import parameter_key
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.ports import LedgerEngine
-from lianzheng.limits import REQUEST_SKEW_MS
+from lianzheng.limits import GATE_BATCH_MAX, REQUEST_SKEW_MS
 from lianzheng.zk.spseq import PublicKey
 
 __all__ = ["GateService"]
@@ -59,7 +62,9 @@ class GateService:
         sign: Callable[[bytes], bytes],
         clock: Clock,
         key_id: str = "#node",
+        workers: GateWorkers | None = None,
     ) -> None:
+        """``workers`` do the curve work of batches; without any it is done in this process."""
         self._me = me
         self._chain_id = chain_id
         self._genesis_ms = genesis_ms
@@ -72,6 +77,7 @@ class GateService:
         self._sign = sign
         self._clock = clock
         self._key_id = key_id
+        self._workers = workers or LocalGateWorkers(chain_id)
 
     async def answer(self, peer: str, raw: bytes) -> bytes:
         """Canonical bytes of a signed :class:`GateAnswer` to the :class:`GateCall` in ``raw`` from member ``peer``.
@@ -79,17 +85,52 @@ class GateService:
         Raises whatever check refuses first, with that check's code; then nothing has been evaluated or counted.
         """
         call = GateCall.from_bytes(raw)
-        request = call.request
         try:
-            answer = await self._answer(peer, request, call)
+            answer = await self._answer(peer, call)
         except LianzhengError as error:
-            self._log.refused(peer, request, error)
+            self._log.refused(peer, call.request, error)
             raise
-        self._log.answered(peer, request)
+        self._log.answered(peer, call.request)
         return answer
 
-    async def _answer(self, peer: str, request: GateRequest, call: GateCall) -> bytes:
-        state, now = self._engine.state, self._now()
+    async def answer_many(self, peer: str, raws: Sequence[bytes]) -> list[bytes | LianzhengError]:
+        """For each call in ``raws``, in their order, what :meth:`answer` would answer or raise (EQ-1).
+
+        Each call passes every gate in the order of §6, is counted by itself and refused by itself; only the curve work
+        is done for all of them together. Raises ``FormatError`` ``batch_size`` for none or over ``GATE_BATCH_MAX``.
+        """
+        if not 0 < len(raws) <= GATE_BATCH_MAX:
+            raise FormatError("batch_size", f"A batch must have 1 to {GATE_BATCH_MAX} calls.")
+        lines = [BatchLine(raw) for raw in raws]
+        await each(lines, partial(self._enter, peer))
+        await together(lines, self._verify_lines)
+        await each(lines, self._before_evaluation)
+        await together(lines, self._evaluate_lines)
+        await each(lines, self._leave)
+        for line in lines:
+            if line.call is not None and isinstance(line.outcome, LianzhengError):
+                self._log.refused(peer, line.call.request, line.outcome)
+            elif line.call is not None:
+                self._log.answered(peer, line.call.request)
+        return [line.result() for line in lines]
+
+    # --- one call, gate after gate -------------------------------------------------------------------------------
+
+    async def _answer(self, peer: str, call: GateCall) -> bytes:
+        asked = await self._gates_1_to_5(peer, call)
+        points = tokens.decode_points(asked.token)
+        tokens.verify_issuer_signature(points, PublicKey.from_bytes(asked.issuer_key))
+        tokens.verify_holder_signature(asked.token, points)
+        stored = await self._gate_8(asked)
+        if stored is not None:
+            return stored
+        context = partial(context_of, request=asked.request, digest=asked.claim.request_hash)
+        keys = [(view, self._key(view)) for view in asked.request.views]
+        evaluations = [evaluate(key.scalar, key.point, points.b, context(view)) for view, key in keys]
+        return await self._release(asked, evaluations)
+
+    async def _gates_1_to_5(self, peer: str, call: GateCall) -> Asked:
+        request, state, now = call.request, self._engine.state, self._now()
         check_peer(state, peer, self._me, self._chain_id, request, now)
         token = decode_token(call.token)
         check_asker(token.terms, request)
@@ -110,19 +151,63 @@ class GateService:
         self._gate_3(state, token, now, [view.view for view in request.views])
         check_scope(state, token.terms, contract, request)
         await self._gate_4(token, request)
-        blinded = self._gates_5_to_7(state, token, request, now)
-        open_epochs(state, request, now)
-        await self._uses.check_uses(claim)
-        stored = await self._uses.stored_answer(claim.request_hash, raw)
-        if stored is not None:
-            return stored
-        evaluations = tuple(self._evaluate(view, blinded, request) for view in request.views)
-        salt = await self._uses.task_salt(request.task)
-        answer = self._signed(request, claim.request_hash, evaluations, salt, now)
+        tokens.check_issuer(token.terms, StateMembers(state), (request.requester,))
+        check_issuer_policy(state, token.terms, request)
+        key = tokens.check_key_period(token, state, block_ms=now.block_ms, genesis_time_ms=self._genesis_ms)
+        return Asked(request, token, state, now, claim, key.key)
+
+    async def _gate_8(self, asked: Asked) -> bytes | None:
+        """The rest of GATE-0 and the uses; the stored answer of a request that was answered before."""
+        open_epochs(asked.state, asked.request, asked.now)
+        await self._uses.check_uses(asked.claim)
+        return await self._uses.stored_answer(asked.claim.request_hash, asked.claim.request)
+
+    async def _release(self, asked: Asked, evaluations: Sequence[Evaluation]) -> bytes:
+        salt = await self._uses.task_salt(asked.request.task)
+        answer = self._signed(asked.request, asked.claim.request_hash, tuple(evaluations), salt, asked.now)
         # GATE-8: counted durably and whole before the answer leaves; a twin that was quicker gets its own bytes back.
         # A withdrawal that arrived while we worked wins.
-        await self._gate_4(token, request)
-        return await self._uses.count(claim, answer)
+        await self._gate_4(asked.token, asked.request)
+        return await self._uses.count(asked.claim, answer)
+
+    # --- the same for the calls of a batch -----------------------------------------------------------------------
+
+    async def _enter(self, peer: str, line: BatchLine) -> None:
+        line.call = GateCall.from_bytes(line.raw)
+        line.asked = await self._gates_1_to_5(peer, line.call)
+
+    async def _verify_lines(self, lines: Sequence[BatchLine]) -> None:
+        works = [TokenWork(asked.token, asked.issuer_key) for asked in (line.open() for line in lines)]
+        for line, element in zip(lines, await self._workers.verify(works), strict=True):
+            if isinstance(element, LianzhengError):
+                line.outcome = element
+            else:
+                line.element = element
+
+    async def _before_evaluation(self, line: BatchLine) -> None:
+        asked = line.open()
+        line.outcome = await self._gate_8(asked)
+        if line.outcome is None:
+            keys = [(view, self._key(view)) for view in asked.request.views]
+            line.works = [
+                EvaluationWork(
+                    key.scalar,
+                    key.point.to_bytes(),
+                    line.element,
+                    context_of(view, asked.request, asked.claim.request_hash),
+                )
+                for view, key in keys
+            ]
+
+    async def _evaluate_lines(self, lines: Sequence[BatchLine]) -> None:
+        evaluations = iter(await self._workers.evaluate([work for line in lines for work in line.works]))
+        for line in lines:
+            line.evaluations = [next(evaluations) for _ in line.works]
+
+    async def _leave(self, line: BatchLine) -> None:
+        line.outcome = await self._release(line.open(), line.evaluations)
+
+    # --- the gates -----------------------------------------------------------------------------------------------
 
     def _now(self) -> Moment:
         return Moment(self._clock.now_ms(), self._engine.now_block_ms(), self._genesis_ms)
@@ -152,20 +237,11 @@ class GateService:
         check_record(token, self._engine.state, block_ms=self._engine.now_block_ms())
         self._engine.assert_fresh()
 
-    def _gates_5_to_7(self, state: StateView, token: Token, request: GateRequest, now: Moment) -> G1:
-        tokens.check_issuer(token.terms, StateMembers(state), (request.requester,))
-        check_issuer_policy(state, token.terms, request)
-        key = tokens.check_key_period(token, state, block_ms=now.block_ms, genesis_time_ms=self._genesis_ms)
-        points = tokens.decode_points(token)
-        tokens.verify_issuer_signature(points, PublicKey.from_bytes(key.key))
-        tokens.verify_holder_signature(token, points)
-        return points.b
-
-    def _evaluate(self, view: ViewEpoch, blinded: G1, request: GateRequest) -> Evaluation:
+    def _key(self, view: ViewEpoch) -> ViewKey:
         key = self._keys.get(view.view, view.epoch)
         if key is None:
             raise UnavailableError("view_key_missing", "This node holds no open key for the view's epoch.")
-        return evaluate(key.scalar, key.point, blinded, view, request)
+        return key
 
     def _signed(
         self, request: GateRequest, digest: bytes, evaluations: tuple[Evaluation, ...], salt: bytes, now: Moment

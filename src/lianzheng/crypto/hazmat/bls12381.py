@@ -224,7 +224,10 @@ def random_scalar() -> int:
 
 def random_weight() -> int:
     """A fresh non-zero 128-bit weight for one equation of a merged check (EQ-1)."""
-    return 1 + secrets.randbelow(2**128 - 1)
+    weight = 0
+    while weight == 0:
+        weight = int.from_bytes(secrets.token_bytes(16), "big")
+    return weight
 
 
 def scalar_to_bytes(scalar: int) -> bytes:
