@@ -4,7 +4,8 @@
 
 Prints one JSON object. Three node processes are founded as in the demo; one customer's token is then asked again and
 again with fresh nonces: every gate, the evaluation with its proof and the durable answer run each time, and only the
-count of the use stays as it was. `pure` is the same token through the cryptography alone, in this process.
+count of the use stays as it was. `batched` asks 256 times in one call. `pure` is the same token through the
+cryptography alone, in this process.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from lianzheng.adapters.transport.client import PeerAddress, PeerClient
 from lianzheng.clock import SystemClock
 from lianzheng.compute.gate.evaluation import context_of, evaluate
 from lianzheng.compute.gate.model import GateRequest, ViewEpoch, request_hash
-from lianzheng.compute.gate.requester import GateClient
+from lianzheng.compute.gate.requester import GateClient, Use
 from lianzheng.consent.model import decode_token
 from lianzheng.consent.token import decode_points, verify_holder_signature, verify_issuer_signature
 from lianzheng.crypto.hazmat.bls12381 import G1, random_scalar, scalar_from_bytes
@@ -41,7 +42,9 @@ from lianzheng.demo.steps.enrolment import enrol
 from lianzheng.demo.steps.founders import found, prepare
 from lianzheng.demo.steps.task import agree
 from lianzheng.encoding.binary import b64u_decode
+from lianzheng.errors import LianzhengError
 from lianzheng.identity.model import IssuerKeyRecord, issuer_state_key
+from lianzheng.limits import GATE_BATCH_MAX
 from lianzheng.zk.spseq import PublicKey
 
 AT_ONCE = 8
@@ -69,7 +72,8 @@ async def measure(stage: Stage, requests: int, repeats: int) -> dict[str, Any]:
     key_record = ledger.get(issuer_state_key(token.terms.issuer, token.terms.credential_period))
     key = PublicKey.from_bytes(IssuerKeyRecord.from_json(key_record).key)
     await ask()
-    rates, pure, cpu = [], [], []
+    uses = [Use(delivery.token, scalar_from_bytes(delivery.r), (view,))] * GATE_BATCH_MAX
+    rates, pure, cpu, batch_rates, batch_cpu = [], [], [], [], []
     pid = stage.processes.pid(provider.short) if stage.processes else 0
     for _ in range(repeats):
         pure.append(pure_rate(delivery.token, key, view, stage, requests))
@@ -83,6 +87,12 @@ async def measure(stage: Stage, requests: int, repeats: int) -> dict[str, Any]:
         await asyncio.gather(*(one() for _ in range(requests)))
         rates.append(requests / (time.perf_counter() - started))
         cpu.append(requests / (cpu_s(pid) - before))
+        before, started = cpu_s(pid), time.perf_counter()
+        for outcome in await client.ask_many(b64u_decode(stage.task), uses):
+            if isinstance(outcome, LianzhengError):
+                raise outcome
+        batch_rates.append(len(uses) / (time.perf_counter() - started))
+        batch_cpu.append(len(uses) / (cpu_s(pid) - before))
     await peers.close()
     return {
         "benchmark": "node_gate",
@@ -92,6 +102,8 @@ async def measure(stage: Stage, requests: int, repeats: int) -> dict[str, Any]:
         "at_once": AT_ONCE,
         "through_node_per_second": round(statistics.median(rates), 1),
         "per_second_of_the_node's_cpu": round(statistics.median(cpu), 1),
+        "batched_through_node_per_second": round(statistics.median(batch_rates), 1),
+        "batched_per_second_of_the_node's_cpu": round(statistics.median(batch_cpu), 1),
         "pure_per_second": round(statistics.median(pure), 1),
         "ratio_cpu_to_pure": round(statistics.median(cpu) / statistics.median(pure), 3),
         "target_per_second": TARGET_PER_SECOND,

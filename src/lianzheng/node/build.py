@@ -25,8 +25,10 @@ from lianzheng.adapters.transport.links import PeerLedgerLink, PeerRevocationRel
 from lianzheng.api.services import GateLog, NodeServices
 from lianzheng.clock import Clock
 from lianzheng.compute.datasets.service import DatasetService
+from lianzheng.compute.gate.ports import GateWorkers
 from lianzheng.compute.gate.requester import GateClient
 from lianzheng.compute.gate.service import GateService
+from lianzheng.compute.gate.workers import LocalGateWorkers, ProcessGateWorkers
 from lianzheng.compute.protocols.hidden_query.client import TableClient
 from lianzheng.compute.tasks.service import TaskService
 from lianzheng.compute.views.service import ViewService
@@ -71,6 +73,7 @@ class Parts:
     dataset_store: DatasetRepository
     uses: UseRepository
     peer_tables: PeerTableRepository
+    gate_workers: LocalGateWorkers | ProcessGateWorkers
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     acts = ActRecorder(evidence, base.capture, clock)
     consent_desk = ConsentDesk(consents, consent_store, acts)
     tasks = TaskService(base.sender, uses)
-    gate_log = GateLog(clock)
+    gate_log, gate_workers = GateLog(clock), _gate_workers(base)
     test_network = _is_test_network(base.genesis)
     services = NodeServices(
         did=config.did,
@@ -171,7 +174,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         tasks=tasks,
         task_desk=TaskDesk(config.did, tasks, acts, lambda: base.engine.state),
         acts=acts,
-        gate=_gate(base, views, uses, refusals, gate_log),
+        gate=_gate(base, views, uses, refusals, gate_log, gate_workers),
         gate_log=gate_log,
         consents=consents,
         consent_desk=consent_desk,
@@ -182,7 +185,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         alliance=_alliance(base, consent_store, receipts, peer_tables, suitability, clients),
         evidence=evidence,
     )
-    return Parts(services, base.engine, base.database, base.peers, dataset_store, uses, peer_tables)
+    return Parts(services, base.engine, base.database, base.peers, dataset_store, uses, peer_tables, gate_workers)
 
 
 def _base(config: NodeConfig, clock: Clock) -> _Base:
@@ -266,7 +269,19 @@ def _revocations(base: _Base, store: SqlRefusalStore, desk: ConsentDesk) -> Revo
     return RevocationService(base.genesis.chain_id, store, base.engine, relay, base.clock, desk.forget)
 
 
-def _gate(base: _Base, views: ViewService, uses: UseRepository, refusals: SqlRefusalStore, log: GateLog) -> GateService:
+def _gate_workers(base: _Base) -> LocalGateWorkers | ProcessGateWorkers:
+    count, chain_id = base.config.gate.workers, base.genesis.chain_id
+    return ProcessGateWorkers(chain_id, count) if count else LocalGateWorkers(chain_id)
+
+
+def _gate(
+    base: _Base,
+    views: ViewService,
+    uses: UseRepository,
+    refusals: SqlRefusalStore,
+    log: GateLog,
+    workers: GateWorkers,
+) -> GateService:
     return GateService(
         base.config.did,
         base.genesis.chain_id,
@@ -279,6 +294,7 @@ def _gate(base: _Base, views: ViewService, uses: UseRepository, refusals: SqlRef
         log,
         base.sign,
         base.clock,
+        workers=workers,
     )
 
 

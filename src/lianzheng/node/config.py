@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lianzheng.errors import ConfigError
 from lianzheng.ids import Did
+from lianzheng.limits import GATE_WORKERS_MAX
 
 __all__ = [
     "GateConfig",
@@ -68,6 +69,8 @@ class GateConfig(_Section):
 
     requests_per_minute: Annotated[int, Field(strict=True, ge=1)] = 60_000
     """Per requesting member (GATE-1)."""
+    workers: Annotated[int, Field(strict=True, ge=0, le=GATE_WORKERS_MAX)] = 0
+    """Processes for the curve work of batches, best one a core; with 0 the node's own process does it."""
 
 
 class SuitabilityConfig(_Section):

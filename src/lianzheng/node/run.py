@@ -91,6 +91,7 @@ class Node:
         await asyncio.gather(*self._workers, return_exceptions=True)
         for server in self._servers:
             await server.stop()
+        await asyncio.to_thread(self._parts.gate_workers.close)
         await self._parts.peers.close()
         await self._parts.engine.stop()
         self._parts.uses.close()

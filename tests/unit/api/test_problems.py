@@ -179,6 +179,7 @@ BOUNDS = [
     ("internal", "/api/v1/wallet/enrolment-challenges", limits.FORM_BYTES_MAX, "json_malformed"),
     ("internal", "/api/v1/tasks", limits.FORM_BYTES_MAX, "json_malformed"),
     ("peer", "/peer/v1/gate/evaluations", limits.MESSAGE_BYTES_MAX, "json_malformed"),
+    ("peer", "/peer/v1/gate/evaluations/batch", limits.GATE_BATCH_BYTES_MAX, "json_malformed"),
     ("peer", "/peer/v1/consents/revocations", limits.TRANSACTION_BYTES_MAX, "json_malformed"),
 ]
 
