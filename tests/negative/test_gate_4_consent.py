@@ -136,7 +136,7 @@ async def test_a_consent_whose_last_day_ends_while_the_answer_is_made(net: GateN
         await net.propose()
 
     late.before = midnight
-    await net.deny("consent_expired", issued)
+    await net.refused("consent_expired", net.request(issued), issued.token, alone=True)
 
 
 async def test_ledger_stale(net: GateNet, tmp_path: Path) -> None:
