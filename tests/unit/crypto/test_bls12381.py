@@ -126,11 +126,17 @@ def test_pairing_is_not_degenerate_and_never_vacuous() -> None:
     assert code_of(pairing_check, []) == "length_mismatch"
 
 
-def test_random_numbers_stay_in_range(monkeypatch: pytest.MonkeyPatch) -> None:
-    for lowest_draw, scalar, weight in ((True, 2, 1), (False, ORDER - 1, 2**128 - 1)):
+def test_random_scalars_stay_in_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    for lowest_draw, scalar in ((True, 2), (False, ORDER - 1)):
         monkeypatch.setattr(secrets, "randbelow", lambda n, low=lowest_draw: 0 if low else n - 1)
         assert random_scalar() == scalar
-        assert random_weight() == weight
+
+
+def test_random_weights_have_128_bits_and_are_never_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = iter((bytes(16), bytes(15) + b"\x01", b"\xff" * 16))
+    monkeypatch.setattr(secrets, "token_bytes", lambda size: next(draws) if size == 16 else b"")
+    assert random_weight() == 1, "a weight of zero is drawn again"
+    assert random_weight() == 2**128 - 1
 
 
 @settings(max_examples=200, deadline=None)
