@@ -13,6 +13,7 @@ from lianzheng.consent.model import Token
 from lianzheng.consent.token import TokenPoints
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.errors import LianzhengError
+from lianzheng.limits import GATE_BATCH_MAX
 from lianzheng.zk.spseq import PublicKey
 
 __all__ = ["Element", "EvaluationWork", "TokenWork", "evaluate_all", "verify_all"]
@@ -42,13 +43,26 @@ def verify_all(works: Sequence[TokenWork], chain_id: str) -> list[Element]:
     """For each token its B if GATE-6 and GATE-7 hold, or the error of single verification."""
     keyed = [KeyedToken(work.token, PublicKey.from_bytes(work.issuer_key)) for work in works]
     outcomes = verify_tokens(keyed, chain_id)
-    return [outcome.b.to_bytes() if isinstance(outcome, TokenPoints) else outcome for outcome in outcomes]
+    return [_remembered(outcome.b) if isinstance(outcome, TokenPoints) else outcome for outcome in outcomes]
 
 
 def evaluate_all(works: Sequence[EvaluationWork]) -> list[Evaluation]:
     """``k·B`` and its proof for each."""
-    points: dict[bytes, G1] = {}
-    for data in (data for work in works for data in (work.key_point, work.element)):
-        if data not in points:
-            points[data] = G1.from_bytes(data)
-    return [evaluate(work.key, points[work.key_point], points[work.element], work.context) for work in works]
+    keys = {data: G1.from_bytes(data) for data in {work.key_point for work in works}}
+    return [evaluate(work.key, keys[work.key_point], _element(work.element), work.context) for work in works]
+
+
+_READ: dict[bytes, G1] = {}
+"""Elements that this process has just read and checked: reading B costs as much as multiplying it."""
+
+
+def _remembered(point: G1) -> bytes:
+    data = point.to_bytes()
+    _READ[data] = point
+    while len(_READ) > 2 * GATE_BATCH_MAX:
+        del _READ[next(iter(_READ))]
+    return data
+
+
+def _element(data: bytes) -> G1:
+    return _READ.get(data) or G1.from_bytes(data)

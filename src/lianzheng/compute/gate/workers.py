@@ -1,7 +1,7 @@
 """Where the curve work of batches is done: in this process, or on worker processes of this node.
 
-Processes, not threads: single multiplications get slower on threads. Workers are spawned, hold no state between calls,
-receive view keys in memory only, and end with their node, however it ends.
+Processes, not threads: single multiplications get slower on threads. Workers are spawned, receive view keys in
+memory only, keep nothing that a batch depends on, and end with their node, however it ends.
 """
 
 from __future__ import annotations

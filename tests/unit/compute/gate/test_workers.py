@@ -19,8 +19,8 @@ from lianzheng.compute.gate.evaluation import EvaluationContext
 from lianzheng.compute.gate.work import Element, EvaluationWork, TokenWork
 from lianzheng.compute.gate.workers import LocalGateWorkers, ProcessGateWorkers, _cut
 from lianzheng.crypto.hazmat.bls12381 import G1, scalar_to_bytes
-from lianzheng.errors import LianzhengError, UnavailableError
-from lianzheng.limits import GATE_CHUNK_MIN
+from lianzheng.errors import FormatError, LianzhengError, UnavailableError
+from lianzheng.limits import GATE_BATCH_MAX, GATE_CHUNK_MIN
 from lianzheng.zk import dleq
 
 MAKER = Maker()
@@ -138,3 +138,13 @@ def test_errors_cross_processes_whole_and_works_hide_their_key() -> None:
         str(error),
     )
     assert str(K) not in repr(EvaluationWork(K, P.to_bytes(), P.to_bytes(), CONTEXT))
+
+
+def test_remembered_elements_are_bounded_and_what_their_bytes_say() -> None:
+    points = [G1.generator() * (at + 2) for at in range(2 * GATE_BATCH_MAX + 5)]
+    for point in points:
+        assert work._element(work._remembered(point)) == point
+    assert len(work._READ) == 2 * GATE_BATCH_MAX
+    assert work._element(points[0].to_bytes()) == points[0]  # forgotten, and read anew
+    with pytest.raises(FormatError):
+        work._element(bytes(48))
