@@ -179,7 +179,7 @@ def _uniform_cosh1(reach: float, parameters: LweParameters) -> float:
     ``plain_bits`` − 1 (a row of zeros has an exact hint).
     """
     half = parameters.modulus_bits - parameters.kept_bits - 1
-    steps = 2 ** max(0, half - parameters.plain_bits + 1)
+    steps = 1 << max(0, half - parameters.plain_bits + 1)
     inner = 2 * math.fsum(_cosh1(reach * k / steps) for k in range(1, steps))
     return (inner + _cosh1(reach)) / (2 * steps)
 
