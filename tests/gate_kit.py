@@ -40,7 +40,9 @@ from lianzheng.compute.gate.ports import ViewKey, ViewKeys
 from lianzheng.compute.gate.requester import GATE_BATCH_PATH, GATE_PATH, GateClient
 from lianzheng.compute.gate.service import GateService
 from lianzheng.compute.ports import PersonRow
-from lianzheng.compute.protocols.hidden_query.client import TABLE_PATH, TableClient
+from lianzheng.compute.protocols.hidden_query.client import TABLE_PATH
+from lianzheng.compute.protocols.hidden_query.pir import ANSWERS_PATH, BOUNDARIES_PATH, HINT_PATH
+from lianzheng.compute.protocols.hidden_query.retrieval import RetrievalClient
 from lianzheng.compute.tasks.model import TaskContract
 from lianzheng.compute.tasks.service import TaskService
 from lianzheng.compute.views.service import ViewService
@@ -232,7 +234,7 @@ class GateNet:
         self.receipts = ReceiptRepository(self.database)
         self.transport = Loopback(self)
         self.client = GateClient(ALPHA.did, CHAIN, ALPHA.sign, self.transport, self._state, self.clock)
-        self.tables = TableClient(CHAIN, self.transport, PeerTableRepository(self.database), self._state)
+        self.tables = RetrievalClient(CHAIN, self.transport, PeerTableRepository(self.database), self._state)
         await self._populate()
         return self
 
@@ -464,16 +466,24 @@ class Loopback:
             answer = batch_answer(await self.net.gate.answer_many(ALPHA.did, calls)).to_bytes()
             assert len(answer) <= size_max
             return self.change(answer)
+        for view, epoch in self._epochs():
+            if path == ANSWERS_PATH.format(view=view, epoch=epoch):
+                return self.change(await self.net.views.served.answer(view, epoch, body))
         assert path == GATE_PATH
         return self.change(await self.net.gate.answer(ALPHA.did, body))
 
     async def get_bytes(self, did: str, path: str) -> bytes:
         self._check(did)
-        for view in VIEWS:
-            for epoch in range(1, 9):
-                if path == TABLE_PATH.format(view=view, epoch=epoch):
-                    return await self.net.views.table(view, epoch)
+        served = self.net.views.served
+        ways = {TABLE_PATH: self.net.views.table, BOUNDARIES_PATH: served.boundaries, HINT_PATH: served.hint}
+        for view, epoch in self._epochs():
+            for pattern, way in ways.items():
+                if path == pattern.format(view=view, epoch=epoch):
+                    return await way(view, epoch)
         raise AssertionError(path)
+
+    def _epochs(self) -> list[tuple[str, int]]:
+        return [(view, epoch) for view in VIEWS for epoch in range(1, 9)]
 
     def _check(self, did: str) -> None:
         if self.away or did != BETA.did:

@@ -211,3 +211,12 @@ GATE_CHUNK_MIN = 16
 
 GATE_WORKERS_MAX = 64
 """Worker processes of one node: more than the cores of any machine it is meant for."""
+
+PIR_TABLES_MAX = 64
+"""Tables that a node keeps laid out in memory to be asked in private: 22 MiB each at a million people."""
+
+PIR_VECTOR_BYTES_MAX = 4 * TABLE_COLUMNS_MAX
+"""One word a column (PIR-2)."""
+
+MATRICES_BYTES_MAX = 512 * 1024 * 1024
+"""Expanded matrices that a requester keeps in memory: ten views of a million people, or two of ten million."""

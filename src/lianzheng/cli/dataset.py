@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from lianzheng.client.http import NodeClient
 
 __all__ = ["app"]
+
+
+class Retrieval(StrEnum):
+    """How requesters read the tables (PIR-2)."""
+
+    PIR = "pir"
+    TABLE = "table"
+
 
 app = typer.Typer(no_args_is_help=True, help="Load, offer and open this member's data, through its running node.")
 Config = Annotated[Path, typer.Option(help="node.toml of the running node.")]
@@ -55,6 +64,9 @@ def publish(
     title: Annotated[str, typer.Option(help="What the other members read.")],
     view: Annotated[list[str], typer.Option(help="bundle/form offered, such as wealth/bands; may be repeated.")],
     purpose: Annotated[list[str], typer.Option(help="Purpose, such as suitability-assessment; may be repeated.")],
+    retrieval: Annotated[
+        Retrieval, typer.Option(help="pir: asked in private; table: downloaded whole. See `dataset advise`.")
+    ] = Retrieval.PIR,
 ) -> None:
     """Offer a data set to the alliance on the ledger."""
     offer = {
@@ -64,7 +76,7 @@ def publish(
         "views": sorted(f"{dataset}/{one}" for one in view),
         "purposes": sorted(purpose),
         "functions": ["hidden-query"],
-        "retrieval": "table",
+        "retrieval": retrieval.value,
         "issuers": None,
     }
     receipt = _call(config, lambda node: node.post("/api/v1/datasets", offer))
@@ -81,6 +93,39 @@ def open_epoch(
     until_ms = SystemClock().now_ms() + days * DAY_MS
     opened = _call(config, lambda node: node.post("/api/v1/epochs", {"view": view, "until_ms": until_ms}))
     typer.echo(f"epoch {opened['epoch']} of {opened['view']}: {opened['entries']} entries")
+
+
+@app.command("advise")
+def advise(
+    people: Annotated[int, typer.Option(min=1, max=20_000_000, help="People with an entry in the view.")],
+    lookups: Annotated[int, typer.Option(min=0, help="People that one requester looks up in one epoch.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Which retrieval moves fewer bytes for a number of lookups an epoch. Needs no node. Neither shows who is asked."""
+    from lianzheng.compute.protocols.hidden_query.retrieval import advise as advice_of
+    from lianzheng.encoding.canonical import encode
+
+    found = advice_of(people, lookups)
+    if as_json:
+        members = {
+            "cheaper": found.cheaper,
+            "lookups": found.lookups,
+            "pir_bytes": found.pir_bytes,
+            "pir_lookup_bytes": found.pir_lookup_bytes,
+            "pir_lookups_max": found.pir_lookups_max,
+            "pir_once_bytes": found.pir_once_bytes,
+            "table_bytes": found.table_bytes,
+        }
+        typer.echo(encode(members).decode())
+        return
+    typer.echo(f"cheaper for {lookups} lookups: {found.cheaper}")
+    typer.echo(f"table: {_mib(found.table_bytes)} once")
+    each = f"{_mib(found.pir_once_bytes)} once and {found.pir_lookup_bytes / 1024:.1f} KiB a lookup"
+    typer.echo(f"pir:   {_mib(found.pir_bytes)}: {each}; moves less up to {found.pir_lookups_max} lookups")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"
 
 
 def _call(config: Path, call: Callable[[NodeClient], Awaitable[Any]]) -> Any:

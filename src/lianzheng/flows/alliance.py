@@ -16,7 +16,8 @@ from lianzheng.compute.gate.model import UsageReceipt, ViewEpoch, request_hash
 from lianzheng.compute.gate.requester import GateClient, Opened
 from lianzheng.compute.model import dataset_of
 from lianzheng.compute.ports import ReceiptStore
-from lianzheng.compute.protocols.hidden_query.client import TableClient, current_epoch
+from lianzheng.compute.protocols.hidden_query.client import current_epoch
+from lianzheng.compute.protocols.hidden_query.retrieval import RetrievalClient
 from lianzheng.compute.tasks.model import TaskContract, task_record
 from lianzheng.consent.model import decode_token
 from lianzheng.consent.ports import ConsentStore, StoredToken
@@ -62,7 +63,7 @@ class AllianceAssessment:
         self,
         consents: ConsentStore,
         gate: GateClient,
-        tables: TableClient,
+        tables: RetrievalClient,
         receipts: ReceiptStore,
         suitability: SuitabilityService,
         clients: ClientBook,

@@ -29,7 +29,7 @@ from lianzheng.compute.gate.ports import GateWorkers
 from lianzheng.compute.gate.requester import GateClient
 from lianzheng.compute.gate.service import GateService
 from lianzheng.compute.gate.workers import LocalGateWorkers, ProcessGateWorkers
-from lianzheng.compute.protocols.hidden_query.client import TableClient
+from lianzheng.compute.protocols.hidden_query.retrieval import RetrievalClient
 from lianzheng.compute.tasks.service import TaskService
 from lianzheng.compute.views.service import ViewService
 from lianzheng.consent.revocation import RevocationService
@@ -310,7 +310,7 @@ def _alliance(
         return base.engine.state
 
     gate = GateClient(base.config.did, base.genesis.chain_id, base.sign, base.peers, state, base.clock)
-    tables = TableClient(base.genesis.chain_id, base.peers, peer_tables, state)
+    tables = RetrievalClient(base.genesis.chain_id, base.peers, peer_tables, state)
     return AllianceAssessment(consents, gate, tables, receipts, suitability, clients, state, base.clock)
 
 

@@ -10,6 +10,7 @@ import pytest
 from cli_kit import Run
 from lianzheng.adapters.sources.csv import COLUMNS
 from lianzheng.demo.processes import free_ports
+from lianzheng.encoding.canonical import decode_object
 from lianzheng.identity.idnorm import make_sample_number
 from node_kit import make_home
 
@@ -156,3 +157,14 @@ def test_a_file_error_is_no_traceback(run: Run, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("lianzheng.adapters.sources.csv.read_csv", failed)
     ended = run("dataset", "check", write(tmp_path, GOOD))
     assert (ended.status, ended.err) == (1, "file_error: /some/file: Permission denied.\n")
+
+
+def test_advice_says_which_retrieval_is_cheaper(run: Run) -> None:
+    few = run("dataset", "advise", "--people", "1000000", "--lookups", "100")
+    assert (few.status, few.out.splitlines()[0]) == (0, "cheaper for 100 lookups: pir")
+    assert "table: 16.1 MiB once" in few.out
+    assert "6.1 MiB once and 36.0 KiB a lookup; moves less up to 284 lookups" in few.out
+    many = run("dataset", "advise", "--people", "1000000", "--lookups", "1000", "--json")
+    found = decode_object(many.out.strip().encode(), 1000)
+    assert (found["cheaper"], found["pir_lookups_max"], found["table_bytes"]) == ("table", 284, 16_908_288)
+    assert run("dataset", "advise", "--people", "0", "--lookups", "1").status == 2

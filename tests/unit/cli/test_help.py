@@ -36,6 +36,7 @@ def test_the_commands_are_these() -> None:
         "dataset load",
         "dataset publish",
         "dataset open",
+        "dataset advise",
     }
 
 

@@ -190,7 +190,7 @@ class TestEpochs:
                 "size_class_invalid",
                 {"parameters": {"retrieval": "table", "entries": 96, "columns": 3, "entry_bytes": 16}},
             ),
-            ("field_invalid", {"parameters": {"retrieval": "pir", "entries": 128, "columns": 64, "entry_bytes": 16}}),
+            ("field_invalid", {"parameters": {"retrieval": "rows", "entries": 128, "columns": 64, "entry_bytes": 16}}),
         ],
     )
     def test_commit_is_checked(self, ledger: RuleLedger, code: str, changes: dict[str, Any]) -> None:
@@ -204,6 +204,17 @@ class TestEpochs:
         refused(ledger, "hint_unexpected", "epoch.publish", BETA, EpochPublish(view=VIEW, epoch=1, hint=bytes(32)))
         ledger.clock.advance(31 * DAY_MS)
         refused(ledger, "epoch_over", "epoch.publish", BETA, EpochPublish(view=VIEW, epoch=1, hint=None))
+
+    def test_pir_2_a_table_asked_in_private_has_a_hint(self, ledger: RuleLedger) -> None:
+        private = {"retrieval": "pir", "entries": 128, "columns": 64, "entry_bytes": 16}
+        members = commit().to_json() | {"parameters": private}
+        refused(ledger, "retrieval_mismatch", "epoch.commit", BETA, members)
+        ledger.apply("dataset.publish", BETA, offer(retrieval="pir"))
+        refused(ledger, "retrieval_mismatch", "epoch.commit", BETA, commit())
+        ledger.apply("epoch.commit", BETA, members)
+        refused(ledger, "hint_missing", "epoch.publish", BETA, EpochPublish(view=VIEW, epoch=1, hint=None))
+        ledger.apply("epoch.publish", BETA, EpochPublish(view=VIEW, epoch=1, hint=b"h" * 32))
+        assert epoch_record(ledger.state, VIEW, 1).hint == b"h" * 32
 
     def test_no_epochs_of_a_withdrawn_dataset(self, ledger: RuleLedger) -> None:
         ledger.apply("epoch.commit", BETA, commit())

@@ -32,7 +32,7 @@ def record_of(table: Table, **changes: Any) -> EpochRecord:
         salt=CONTEXT.salt,
         columns_root=table.columns_root(),
         boundaries=table.boundaries_digest(),
-        parameters=table.parameters,
+        parameters=table.parameters("table"),
         from_ms=0,
         until_ms=1,
         version=2,
@@ -69,7 +69,7 @@ def test_pir_1_nothing_carries_over_to_another_chain_provider_view_epoch_or_salt
 
 def test_b20_b21_shape_and_boundaries() -> None:
     table = build_table(PEOPLE, CONTEXT)
-    assert (table.parameters.entries, table.parameters.columns) == (128, 64)
+    assert (table.parameters("table").entries, len(table.columns)) == (128, 64)
     assert table.boundaries[0] == bytes(16)
     assert list(table.boundaries) == sorted(set(table.boundaries))
     for f, _ in PEOPLE:
@@ -83,7 +83,7 @@ def test_b20_dummies_with_a_taken_tag_are_drawn_again() -> None:
     numbers = count()
     draws = (bytes(15) + bytes([number // 4]) for number in numbers)  # every tag is offered more than once
     table = build_table(PEOPLE[:3], CONTEXT, lambda size: next(draws))
-    assert table.parameters.entries == len(b"".join(table.columns)) // 16 == 32
+    assert table.parameters("table").entries == len(b"".join(table.columns)) // 16 == 32
 
 
 def test_two_people_of_one_element_are_refused() -> None:

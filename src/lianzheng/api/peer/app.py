@@ -13,7 +13,13 @@ from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import encode
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.ledger.receipt import encode_receipt
-from lianzheng.limits import BLOCKS_ANSWER_MAX, GATE_BATCH_BYTES_MAX, MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
+from lianzheng.limits import (
+    BLOCKS_ANSWER_MAX,
+    GATE_BATCH_BYTES_MAX,
+    MESSAGE_BYTES_MAX,
+    PIR_VECTOR_BYTES_MAX,
+    TRANSACTION_BYTES_MAX,
+)
 
 __all__ = ["PEER_SCOPE_KEY", "create_peer_app"]
 
@@ -21,6 +27,7 @@ PEER_SCOPE_KEY = "lianzheng.peer"
 """Where the transport leaves the DID of the member whose certificate the connection carries."""
 
 _JSON = "application/json"
+_BYTES = "application/octet-stream"
 
 
 def create_peer_app(services: NodeServices) -> FastAPI:
@@ -44,7 +51,26 @@ def create_peer_app(services: NodeServices) -> FastAPI:
     async def table(dataset: str, bundle: str, form: str, epoch: int) -> Response:
         """The ciphertext table of a published epoch: the same bytes for every member."""
         data = await services.views.table(f"{dataset}/{bundle}/{form}", epoch)
-        return Response(data, media_type="application/octet-stream")
+        return Response(data, media_type=_BYTES)
+
+    @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/boundaries")
+    async def boundaries(dataset: str, bundle: str, form: str, epoch: int) -> Response:
+        """The boundaries of a table that is asked in private: the same bytes for every member."""
+        data = await services.views.served.boundaries(f"{dataset}/{bundle}/{form}", epoch)
+        return Response(data, media_type=_BYTES)
+
+    @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/hint")
+    async def hint(dataset: str, bundle: str, form: str, epoch: int) -> Response:
+        """The hint of a table that is asked in private: the same bytes for every member."""
+        data = await services.views.served.hint(f"{dataset}/{bundle}/{form}", epoch)
+        return Response(data, media_type=_BYTES)
+
+    @app.post("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/answers")
+    async def answers(dataset: str, bundle: str, form: str, epoch: int, request: Request) -> Response:
+        """One private lookup: a word a column in, two bytes for each byte of a column out (PIR-2)."""
+        vector = await read_body(request, PIR_VECTOR_BYTES_MAX)
+        data = await services.views.served.answer(f"{dataset}/{bundle}/{form}", epoch, vector)
+        return Response(data, media_type=_BYTES)
 
     @app.post("/peer/v1/ledger/transactions")
     async def submit(request: Request) -> Response:

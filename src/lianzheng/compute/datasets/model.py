@@ -35,7 +35,7 @@ class _Offer(Record):
     """Sorted codes of the registry."""
     functions: Codes
     """Sorted codes of the registry."""
-    retrieval: Literal["table"]
+    retrieval: Literal["pir", "table"]
     """How requesters read the tables (PIR-2)."""
     issuers: Issuers | None
     """Issuers of credentials that the owner relies on, sorted; null: all that GATE-5 allows. It can only narrow."""

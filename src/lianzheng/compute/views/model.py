@@ -33,7 +33,8 @@ __all__ = [
 class TableParameters(Record):
     """Shape of the table; public (PIR-1, B21)."""
 
-    retrieval: Literal["table"]
+    retrieval: Literal["pir", "table"]
+    """How requesters read it, by the dataset's policy (PIR-2)."""
     entries: Positive
     """Size class: real entries and dummies together."""
     columns: Positive
@@ -66,7 +67,7 @@ class EpochCommit(_Epoch):
 
 
 class EpochPublish(Record):
-    """``epoch.publish``: the table can be had; ``hint`` is null under retrieval ``table``."""
+    """``epoch.publish``: the table can be had; ``hint`` is the digest of its hint, null under retrieval ``table``."""
 
     view: ViewId
     epoch: Positive

@@ -103,7 +103,7 @@ def _publish(
     """The committed table can be asked for.
 
     Refuses ``epoch_unknown``, ``dataset_not_yours``, ``dataset_withdrawn``, ``view_unknown``,
-    ``epoch_already_published``, ``epoch_over``, ``hint_unexpected``.
+    ``epoch_already_published``, ``epoch_over``, ``hint_missing``, ``hint_unexpected``.
     """
     before = epoch_record(state, payload.view, payload.epoch)
     _check_dataset(state, sender, payload.view, None)
@@ -113,9 +113,12 @@ def _publish(
         raise ConflictError("epoch_already_published", "The epoch is published already.")
     if before.until_ms <= block.time_ms:
         raise RefusedError("epoch_over", "The epoch is over.")
-    if payload.hint is not None:
+    if payload.hint is None and before.parameters.retrieval == "pir":
+        raise RefusedError("hint_missing", "A table that is asked in private is published with its hint's digest.")
+    if payload.hint is not None and before.parameters.retrieval != "pir":
         raise RefusedError("hint_unexpected", "A table that is downloaded whole has no hint.")
-    after = before.model_copy(update={"version": before.version + 1, "status": "published", "time_ms": block.time_ms})
+    changes = {"status": "published", "hint": payload.hint, "time_ms": block.time_ms}
+    after = before.model_copy(update=changes | {"version": before.version + 1})
     return Effects(
         writes=((epoch_key(payload.view, payload.epoch), after.to_json()),),
         events=({"type": "epoch.published", "view": payload.view, "epoch": payload.epoch},),

@@ -15,15 +15,19 @@ from contextlib import suppress
 from dataclasses import replace
 
 from lianzheng.clock import Clock
+from lianzheng.compute.datasets.model import dataset_record
 from lianzheng.compute.model import dataset_of
 from lianzheng.compute.ports import DatasetStore, EpochStore, LedgerSender, LocalEpoch
 from lianzheng.compute.protocols.hidden_query.entries import EntryContext
+from lianzheng.compute.protocols.hidden_query.pir import hint_digest
+from lianzheng.compute.protocols.hidden_query.served import ServedTables
 from lianzheng.compute.protocols.hidden_query.table import Table, build_table
 from lianzheng.compute.views.build import elements_under_key, values_of
 from lianzheng.compute.views.keys import OpenViewKeys
 from lianzheng.compute.views.model import (
     EpochCommit,
     EpochPublish,
+    TableParameters,
     epoch_key,
     epoch_record,
     key_proof_transcript,
@@ -66,6 +70,7 @@ class ViewService:
         self._provider = provider
         self._building = asyncio.Lock()
         self.keys = OpenViewKeys(keystore, clock)
+        self.served = ServedTables(epochs, chain_id, provider)
 
     async def open_epoch(self, view: str, until_ms: int) -> LocalEpoch:
         """A new epoch of ``view`` over the rows now loaded, published; it answers from now until ``until_ms``.
@@ -102,13 +107,13 @@ class ViewService:
     async def end(self, view: str, epoch: int) -> None:
         """The epoch answers no more at this node. Raises ``NotFoundError`` ``epoch_unknown``."""
         await self._epochs.set_status(view, epoch, "ended")
-        self.keys.remove(view, epoch)
+        self._stop_answering(view, epoch)
 
     async def end_all(self) -> list[tuple[str, int]]:
         """After a restore from backup: every open epoch of this node is ended (GATE-8)."""
         ended = await self._epochs.end_open()
         for view, epoch in ended:
-            self.keys.remove(view, epoch)
+            self._stop_answering(view, epoch)
         return ended
 
     async def expire(self) -> list[tuple[str, int]]:
@@ -119,7 +124,7 @@ class ViewService:
             commit = epoch.commit
             if epoch.status == "erased" or commit.until_ms > now:
                 continue
-            self.keys.remove(commit.view, commit.epoch)
+            self._stop_answering(commit.view, commit.epoch)
             if commit.until_ms + _DISPUTE_MS <= now:
                 self._keystore.erase(epoch.key_name)
                 await self._epochs.set_status(commit.view, commit.epoch, "erased")
@@ -131,13 +136,19 @@ class ViewService:
     async def table(self, view: str, epoch: int) -> bytes:
         """Wire form of a published table, the same bytes for every requester.
 
-        Raises ``NotFoundError`` ``epoch_unknown``.
+        Raises ``NotFoundError`` ``epoch_unknown``, ``RefusedError`` ``retrieval_mismatch`` (it is asked in private).
         """
         found = await self._epochs.get(view, epoch)
+        if found is not None and found.commit.parameters.retrieval != "table":
+            raise RefusedError("retrieval_mismatch", "This table is asked in private, not downloaded.")
         data = await self._epochs.table(view, epoch)
         if found is None or data is None or found.status not in ("published", "ended"):
             raise NotFoundError("epoch_unknown", "This node has no table of such an epoch.")
         return data
+
+    def _stop_answering(self, view: str, epoch: int) -> None:
+        self.keys.remove(view, epoch)
+        self.served.forget(view, epoch)
 
     async def _answer_again(self, epoch: LocalEpoch) -> None:
         try:
@@ -152,6 +163,7 @@ class ViewService:
             raise NotFoundError(
                 "dataset_empty", "No rows of this dataset are loaded.", next_step="Load its source first."
             )
+        retrieval = dataset_record(self._state(), dataset).retrieval
         values: list[tuple[bytes, bytes]] = []
         async for people in self._datasets.people(dataset):
             values += await asyncio.to_thread(values_of, view, people)
@@ -160,14 +172,16 @@ class ViewService:
         number = await self._next_number(view)
         context = EntryContext(self._chain_id, self._provider, view, number, secrets.token_bytes(32))
         key, table = await asyncio.to_thread(_draw, values, context)
-        commit = self._commit(key, table, context, until_ms)
+        commit = self._commit(key, table, table.parameters(retrieval), context, until_ms)
         key_name = _KEY_PREFIX + b64u_encode(commit.key_point)
         self._keystore.put_scalar(key_name, key)
         epoch = LocalEpoch(commit, load.snapshot, key_name, "built", 0)
         await self._epochs.add(epoch, table.to_bytes())
         return epoch
 
-    def _commit(self, key: int, table: Table, context: EntryContext, until_ms: int) -> EpochCommit:
+    def _commit(
+        self, key: int, table: Table, parameters: TableParameters, context: EntryContext, until_ms: int
+    ) -> EpochCommit:
         point = G1.generator() * key
         transcript = key_proof_transcript(context.chain_id, context.provider, context.view, context.epoch)
         proof = schnorr.prove(G1.generator(), point, key, transcript)
@@ -179,7 +193,7 @@ class ViewService:
             salt=context.salt,
             columns_root=table.columns_root(),
             boundaries=table.boundaries_digest(),
-            parameters=table.parameters,
+            parameters=parameters,
             from_ms=self._clock.now_ms(),
             until_ms=until_ms,
         )
@@ -216,7 +230,8 @@ class ViewService:
     async def _send_publish(self, epoch: LocalEpoch) -> LocalEpoch:
         commit = epoch.commit
         if not self._published(commit):
-            payload = EpochPublish(view=commit.view, epoch=commit.epoch, hint=None)
+            hint = hint_digest(await self.served.hint_of(epoch)) if commit.parameters.retrieval == "pir" else None
+            payload = EpochPublish(view=commit.view, epoch=commit.epoch, hint=hint)
             try:
                 await self._sender.send("epoch.publish", payload)
             except RefusedError:  # as above: requesters ask under what the ledger has, so it must answer here

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["PARAMETERS", "LweParameters"]
+__all__ = ["PARAMETERS", "LweParameters", "answer_bytes", "hint_bytes", "vector_bytes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +33,18 @@ class LweParameters:
 
 
 PARAMETERS = LweParameters()
+
+
+def hint_bytes(column_bytes: int) -> int:
+    """Length of the hint of a database of such columns."""
+    return 2 * PARAMETERS.dimension * column_bytes
+
+
+def vector_bytes(columns: int) -> int:
+    """Length of a query."""
+    return 4 * columns
+
+
+def answer_bytes(column_bytes: int) -> int:
+    """Length of an answer."""
+    return 2 * column_bytes

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from lianzheng.errors import ConflictError, FormatError
 from lianzheng.zk.lwe.kernels import decode_rows, multiply_rows, multiply_secret
-from lianzheng.zk.lwe.parameters import PARAMETERS
+from lianzheng.zk.lwe.parameters import PARAMETERS, hint_bytes, vector_bytes
 from lianzheng.zk.lwe.sampling import Random, gaussian, ternary
 
-__all__ = ["Database", "Matrix", "QueryState", "answer", "decode", "hint", "hint_bytes", "query"]
+__all__ = ["Database", "Matrix", "QueryState", "answer", "decode", "hint", "query"]
 
 _N = PARAMETERS.dimension
 _STEP = 1 << (PARAMETERS.modulus_bits - PARAMETERS.plain_bits)
@@ -112,11 +112,6 @@ def hint(database: Database, seed: bytes) -> bytes:
     return rounded.astype("<u2").tobytes()
 
 
-def hint_bytes(column_bytes: int) -> int:
-    """Length of the hint of a database of such columns."""
-    return 2 * _N * column_bytes
-
-
 def query(column: int, matrix: Matrix, random: Random = secrets.token_bytes) -> tuple[QueryState, bytes]:
     """The secret to keep and the vector to send; the vector shows nothing about ``column`` (LWE).
 
@@ -133,7 +128,7 @@ def query(column: int, matrix: Matrix, random: Random = secrets.token_bytes) -> 
 
 def answer(database: Database, vector: bytes) -> bytes:
     """``round(D·vector / 2^16)``; reads the whole database whatever is asked. Raises ``FormatError`` ``lwe_vector``."""
-    if len(vector) != 4 * database.columns:
+    if len(vector) != vector_bytes(database.columns):
         raise FormatError("lwe_vector", "A query has one word a column.")
     words = np.frombuffer(vector, dtype="<u4").astype(np.uint32, copy=False)
     out = np.empty(database.column_bytes, dtype=np.uint16)

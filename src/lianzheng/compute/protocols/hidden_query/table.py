@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import secrets
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 from lianzheng.compute.protocols.hidden_query.entries import (
     ENTRY_BYTES,
@@ -26,7 +28,7 @@ from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.errors import ConflictError, VerificationError
 from lianzheng.ledger.merkle import MerkleTree
 
-__all__ = ["Table", "build_table", "lookup"]
+__all__ = ["Table", "build_table", "column_number", "lookup", "read_boundaries", "split_columns"]
 
 _FIRST = bytes(TAG_BYTES)
 Random = Callable[[int], bytes]
@@ -39,11 +41,10 @@ class Table:
     boundaries: tuple[bytes, ...]
     columns: tuple[bytes, ...]
 
-    @property
-    def parameters(self) -> TableParameters:
-        """Public shape."""
+    def parameters(self, retrieval: Literal["pir", "table"]) -> TableParameters:
+        """Public shape, and how it is read."""
         entries = sum(len(column) for column in self.columns) // ENTRY_BYTES
-        return TableParameters(retrieval="table", entries=entries, columns=len(self.columns))
+        return TableParameters(retrieval=retrieval, entries=entries, columns=len(self.columns))
 
     def columns_root(self) -> bytes:
         """RFC 9162 root over the columns' bytes in order (B22)."""
@@ -53,7 +54,7 @@ class Table:
 
     def boundaries_digest(self) -> bytes:
         """Digest over the concatenated boundaries (B22)."""
-        return sha256("view-boundaries", b"".join(self.boundaries))
+        return _digest(b"".join(self.boundaries))
 
     def to_bytes(self) -> bytes:
         """Wire form."""
@@ -66,23 +67,42 @@ class Table:
         Raises ``VerificationError``: ``table_length``, ``table_boundaries``, ``table_columns``.
         """
         shape = record.parameters
-        rows = shape.entries // shape.columns
         if len(data) != TAG_BYTES * shape.columns + ENTRY_BYTES * shape.entries:
             raise VerificationError("table_length", "The table has another length than the ledger says.")
         split = TAG_BYTES * shape.columns
-        table = cls(_pieces(data[:split], TAG_BYTES), _pieces(data[split:], ENTRY_BYTES * rows))
-        if table.boundaries_digest() != record.boundaries:
-            raise VerificationError("table_boundaries", "The table's boundaries are not those of the ledger.")
+        table = cls(read_boundaries(data[:split], record), split_columns(data[split:], shape))
         if table.columns_root() != record.columns_root:
             raise VerificationError("table_columns", "The table's columns are not those of the ledger.")
-        ordered = all(left < right for left, right in zip(table.boundaries, table.boundaries[1:], strict=False))
-        if table.boundaries[0] != _FIRST or not ordered:
-            raise VerificationError("table_boundaries", "The table's boundaries are not ascending from zero.")
         return table
 
     def column_of(self, tag: bytes) -> bytes:
         """The column in which ``tag`` would lie."""
-        return self.columns[bisect_right(self.boundaries, tag) - 1]
+        return self.columns[column_number(self.boundaries, tag)]
+
+
+def read_boundaries(data: bytes, record: EpochRecord) -> tuple[bytes, ...]:
+    """The boundaries that the ledger has the digest of (B20, B22).
+
+    Raises ``VerificationError``: ``table_length``, ``table_boundaries``.
+    """
+    if len(data) != TAG_BYTES * record.parameters.columns:
+        raise VerificationError("table_length", "There are more or fewer boundaries than the ledger says.")
+    if _digest(data) != record.boundaries:
+        raise VerificationError("table_boundaries", "The table's boundaries are not those of the ledger.")
+    boundaries = _pieces(data, TAG_BYTES)
+    if boundaries[0] != _FIRST or any(left >= right for left, right in pairwise(boundaries)):
+        raise VerificationError("table_boundaries", "The table's boundaries are not ascending from zero.")
+    return boundaries
+
+
+def split_columns(data: bytes, shape: TableParameters) -> tuple[bytes, ...]:
+    """The columns of a table of this shape from their bytes in order."""
+    return _pieces(data, ENTRY_BYTES * shape.entries // shape.columns)
+
+
+def column_number(boundaries: Sequence[bytes], tag: bytes) -> int:
+    """The last column whose boundary is not above ``tag`` (B20)."""
+    return bisect_right(boundaries, tag) - 1
 
 
 def build_table(
@@ -113,6 +133,10 @@ def lookup(f: G1, table: Table, context: EntryContext) -> bytes | None:
     """The value of the person whose element is ``f``; None where there is none or it does not check (PIR-5)."""
     tag, key = derive(f.to_bytes(), context)
     return open_entries(key, table.column_of(tag), context.view)
+
+
+def _digest(boundaries: bytes) -> bytes:
+    return sha256("view-boundaries", boundaries)
 
 
 def _pieces(data: bytes, size: int) -> tuple[bytes, ...]:
