@@ -10,7 +10,7 @@ import pytest
 from arch.source import REPOSITORY
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
-_HEAVY = {"pandas", "spu", "jax", "duckdb", "pyarrow"}
+_HEAVY = {"pandas", "spu", "jax", "pyarrow"}
 # The brackets keep this file from naming one itself.
 _HOSTS = re.compile(
     r"pypi[.](org|python)|python[h]osted|npmjs[.](org|com)|crates[.]io|[p]roxy[.]golang|maven[.](org|apache)"
