@@ -92,6 +92,12 @@ QUERY_VIEWS_MAX = 16
 SNAPSHOT_CHUNK_BYTES = 8 * 1024 * 1024
 """LED-8."""
 
+SNAPSHOT_CHUNKS_MAX = 2**16
+"""512 GiB: far beyond what a state in memory holds."""
+
+PROVABLE_HEIGHTS = 16
+"""Heights below the head that proofs are still made for: CometBFT signs an application hash one block later."""
+
 BLOCK_INTERVAL_MS = 20
 """``ledger.md``: an embedded block waits at most this long for company."""
 
@@ -220,3 +226,9 @@ PIR_VECTOR_BYTES_MAX = 4 * TABLE_COLUMNS_MAX
 
 MATRICES_BYTES_MAX = 512 * 1024 * 1024
 """Expanded matrices that a requester keeps in memory: ten views of a million people, or two of ten million."""
+
+ABCI_MESSAGE_BYTES_MAX = 32 * 1024 * 1024
+"""One message of CometBFT: a block of 4 MiB or a snapshot chunk of 8 MiB, with room."""
+
+COMET_BLOCK_TRANSACTIONS_MAX = 2000
+"""Transactions that a proposer puts into one CometBFT block: about a second of execution."""
