@@ -232,3 +232,12 @@ ABCI_MESSAGE_BYTES_MAX = 32 * 1024 * 1024
 
 COMET_BLOCK_TRANSACTIONS_MAX = 2000
 """Transactions that a proposer puts into one CometBFT block: about a second of execution."""
+
+JOBS_RUNNING_MAX = 16
+"""Long works of a node at once: more than the datasets and views an operator handles in one go."""
+
+JOBS_KEPT = 100
+"""Ended jobs that a node remembers: enough to look back over a day."""
+
+INCIDENT_CONTAINS_MAX = 64
+"""What one incident may stop; a larger accident is one of the whole network."""

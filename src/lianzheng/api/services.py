@@ -22,6 +22,7 @@ from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
 from lianzheng.flows.intake import Intake
+from lianzheng.flows.jobs import Jobs
 from lianzheng.flows.task_desk import TaskDesk
 from lianzheng.governance.service import MemberDirectory
 from lianzheng.identity.service import IssuerService
@@ -104,6 +105,7 @@ class NodeServices:
     issuer: IssuerService
     clients: ClientBook
     test_network: bool
+    jobs: Jobs
     intake: Intake
     datasets: DatasetService
     views: ViewService

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
 from lianzheng import __version__
 from lianzheng.adapters.consensus.embedded import EmbeddedFollower, EmbeddedSequencer
 from lianzheng.adapters.keystore.passphrase import load_passphrase
@@ -43,6 +45,7 @@ from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
 from lianzheng.flows.intake import Intake
+from lianzheng.flows.jobs import Jobs
 from lianzheng.flows.task_desk import TaskDesk
 from lianzheng.governance.service import MemberDirectory
 from lianzheng.identity.model import CreationOperation, did_of
@@ -59,6 +62,7 @@ from lianzheng.suitability.service import SuitabilityService
 __all__ = ["Parts", "build", "load_genesis"]
 
 Engine = EmbeddedSequencer | EmbeddedFollower
+_LOG = structlog.get_logger("lianzheng.node")
 _CLIENT_KEY = "client-references"
 
 
@@ -166,6 +170,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         issuer=_issuer(base, clients, test_network),
         clients=clients,
         test_network=test_network,
+        jobs=Jobs(clock, _log_failed_job),
         intake=Intake(
             lambda data, day: parse_csv(data, as_of=day, test_network=test_network), customers, datasets, clients, clock
         ),
@@ -320,6 +325,11 @@ def _client_key(keystore: SealedFileKeyStore) -> bytes:
     except NotFoundError:
         keystore.put_secret(_CLIENT_KEY, secrets.token_bytes(32))
         return keystore.get_secret(_CLIENT_KEY)
+
+
+def _log_failed_job(kind: str, error: BaseException) -> None:
+    # The type alone: a text may quote data.
+    _LOG.error("job_failed", kind=kind, type=type(error).__name__)
 
 
 def _is_test_network(genesis: Genesis) -> bool:

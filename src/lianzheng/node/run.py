@@ -89,6 +89,7 @@ class Node:
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)
+        await self._parts.services.jobs.stop()
         for server in self._servers:
             await server.stop()
         await asyncio.to_thread(self._parts.gate_workers.close)

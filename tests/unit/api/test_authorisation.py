@@ -34,7 +34,7 @@ def routes(node: LocalNode) -> dict[str, str]:
     found: dict[str, str] = {}
     for template, operations in document["paths"].items():
         path = template
-        for parameter in ("did", "dataset", "reference", "consent_id", "case_id", "task", "provider"):
+        for parameter in ("did", "dataset", "reference", "consent_id", "case_id", "task", "provider", "job"):
             path = path.replace("{" + parameter + "}", "x")
         assert "{" not in path, f"{template}: add its parameter to this test"
         found |= {f"{method.upper()} {template}": path for method in operations}

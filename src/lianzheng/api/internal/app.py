@@ -11,6 +11,7 @@ from lianzheng.api.internal import (
     evidence,
     governance,
     identifiers,
+    jobs,
     ledger,
     pages,
     suitability,
@@ -32,6 +33,6 @@ def create_internal_app(services: NodeServices) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(pages.create_router())
-    for module in (ledger, identifiers, wallet, governance, compute, consents, suitability, evidence):
+    for module in (ledger, identifiers, wallet, governance, compute, jobs, consents, suitability, evidence):
         app.include_router(module.create_router(services))
     return app
