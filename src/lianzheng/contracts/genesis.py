@@ -46,7 +46,7 @@ def genesis_writes(genesis: Genesis) -> list[tuple[str, JsonObject | None]]:
         dids.add(did)
         fingerprints.add(fingerprint)
         writes += _founder_writes(founder, did, fingerprint, genesis)
-    if genesis.sequencer.did not in dids:
+    if genesis.ordering is not None and genesis.ordering.did not in dids:
         raise ConfigError(
             "genesis_invalid", "The sequencer is not a founder.", next_step="Name a founder's DID as sequencer."
         )

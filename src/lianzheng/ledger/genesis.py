@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from lianzheng.crypto.digest import sha256
 from lianzheng.encoding.model import Bytes, Bytes32, Natural, Record, Seq, Text, TimeMs
+from lianzheng.errors import ConfigError
 from lianzheng.ids import ChainId, Did
 from lianzheng.ledger.block import Multikey
 
@@ -61,7 +62,19 @@ class Genesis(Record):
     parameters: dict[Word, Natural]
     agreement: Bytes32
     members: Annotated[tuple[GenesisMember, ...], Seq, Field(min_length=1, max_length=256)]
-    sequencer: Sequencer
+    ordering: Sequencer | None = Field(alias="sequencer")
+    """Null under CometBFT: there every founder with a ``#validator`` key orders."""
+
+    @property
+    def sequencer(self) -> Sequencer:
+        """Who orders under the embedded engine. Raises ``ConfigError`` ``genesis_without_sequencer``."""
+        if self.ordering is None:
+            raise ConfigError(
+                "genesis_without_sequencer",
+                "This network's genesis names no sequencer: it is ordered by CometBFT.",
+                next_step='Set engine = "cometbft" under [ledger] in node.toml.',
+            )
+        return self.ordering
 
 
 def genesis_digest(genesis: Genesis) -> bytes:
