@@ -92,6 +92,9 @@ QUERY_VIEWS_MAX = 16
 SNAPSHOT_CHUNK_BYTES = 8 * 1024 * 1024
 """LED-8."""
 
+SCHEMA_MAX = 2
+"""LED-7: the newest schema that this software knows."""
+
 SNAPSHOT_CHUNKS_MAX = 2**16
 """512 GiB: far beyond what a state in memory holds."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import ConfigError
+from lianzheng.governance.groups import GroupRecord, group_key
 from lianzheng.governance.model import (
     NETWORK_KEY,
+    SEQUENCER_KEY,
     MemberRecord,
     NetworkRecord,
     Parameter,
@@ -63,7 +65,21 @@ def genesis_writes(genesis: Genesis) -> list[tuple[str, JsonObject | None]]:
         agreement=genesis.agreement,
     )
     writes.append((NETWORK_KEY, network.to_json()))
-    return writes
+    if genesis.ordering is not None:
+        writes.append((SEQUENCER_KEY, {"did": genesis.ordering.did}))
+    return writes + _group_writes(genesis)
+
+
+def _group_writes(genesis: Genesis) -> list[tuple[str, JsonObject | None]]:
+    """Control groups in the order of the founders: share indices, and the first founder of each as its voice (B35)."""
+    voices: dict[str, str] = {}
+    for founder in genesis.members:
+        voices.setdefault(founder.control_group, founder_did(founder))
+    records = (
+        GroupRecord(version=0, name=name, index=index, voice=voice)
+        for index, (name, voice) in enumerate(voices.items(), 1)
+    )
+    return [(group_key(record.name), record.to_json()) for record in records]
 
 
 def _founder_writes(

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+from lianzheng.contracts.activity import activity_of
 from lianzheng.contracts.authentication import Authenticator, Envelope, check_expiry
-from lianzheng.contracts.genesis import genesis_writes
 from lianzheng.contracts.nonces import use_nonce
 from lianzheng.contracts.permissions import PERMISSIONS, Permissions, check_permission
-from lianzheng.contracts.registry import ALL_RULES, index_rules
+from lianzheng.contracts.registry import ALL_RULES, index_rules, rules_of
+from lianzheng.contracts.replica import Replica
 from lianzheng.encoding.canonical import JsonObject, encode
 from lianzheng.errors import FormatError, LianzhengError
-from lianzheng.governance.members import StateMembers
 from lianzheng.governance.model import NETWORK_KEY
-from lianzheng.ledger.apphash import app_hash
 from lianzheng.ledger.context import BlockContext, Effects, RuleSpec, Sender, StateView
 from lianzheng.ledger.genesis import Genesis
-from lianzheng.ledger.merkle import MerkleTree
 from lianzheng.ledger.ports import TxResult
-from lianzheng.ledger.state import MemoryState
 
 __all__ = ["Machine"]
 
@@ -29,7 +27,7 @@ among them: it strikes one node only, and must stop that node rather than become
 _NonceWrite = tuple[tuple[str, JsonObject | None], ...]
 
 
-class Machine:
+class Machine(Replica):
     """``Application`` over a genesis: state, evidence log, and the rules that change them."""
 
     def __init__(
@@ -38,63 +36,10 @@ class Machine:
         rules: Sequence[RuleSpec] = ALL_RULES,
         permissions: Permissions = PERMISSIONS,
     ) -> None:
-        self._genesis = genesis
+        super().__init__(genesis)
         self._permissions = permissions
-        self._rules = index_rules(rules, permissions)
-        self._authenticator = Authenticator(genesis.chain_id, self._rules)
-        self._state = MemoryState()
-        self._state.apply(genesis_writes(genesis))
-        self._state.commit()
-        self._members = StateMembers(self._state)
-        self._log = MerkleTree("sha256")
-        self._log_entries: list[bytes] = []
-        self._height = 0
-        self._time_ms = genesis.time_ms
-
-    @property
-    def state(self) -> StateView:
-        """The working state: what the next transaction will see."""
-        return self._state
-
-    @property
-    def committed_state(self) -> StateView:
-        """State as of the last :meth:`commit`."""
-        return self._state.committed()
-
-    @property
-    def height(self) -> int:
-        """Height of the last executed block."""
-        return self._height
-
-    @property
-    def schema(self) -> int:
-        """Version of the rules and the state tree (LED-7)."""
-        return self._genesis.schema_version
-
-    @property
-    def log(self) -> MerkleTree:
-        """The evidence log (LED-6)."""
-        return self._log
-
-    def log_entry(self, index: int) -> bytes:
-        """One entry of the evidence log; the caller knows that it exists."""
-        return self._log_entries[index]
-
-    def state_root(self) -> bytes:
-        """Root of the working state (B30)."""
-        return self._state.root()
-
-    def app_hash(self) -> bytes:
-        """Hash over schema, evidence log and state (LED-5, B29)."""
-        return app_hash(self.schema, self._log.root(), self._log.size, self._state.root())
-
-    def snapshot(self) -> list[bytes]:
-        """The ordered dump of the state in chunks (LED-8)."""
-        return list(self._state.snapshot())
-
-    def commit(self) -> None:
-        """The block in flight is durable."""
-        self._state.commit()
+        self._all_rules = rules
+        self._schema_changed()
 
     def check(self, transaction: bytes, time_ms: int) -> TxResult:
         """What a block now would say before the rule; for kinds without a nonce, the rule's word too (AUTH-4)."""
@@ -111,6 +56,7 @@ class Machine:
 
     def execute_block(self, height: int, time_ms: int, transactions: list[bytes]) -> list[TxResult]:
         """Apply the transactions in order. Never raises on any transaction bytes (LED-4)."""
+        self._begin_block(height)
         results = [self.apply(transaction, height, time_ms) for transaction in transactions]
         self._height, self._time_ms = height, time_ms
         return results
@@ -137,12 +83,15 @@ class Machine:
         except _DEFECTS:
             code = "internal_refusal"
         else:
-            for entry in effects.log:
-                self._log.append(entry)
-                self._log_entries.append(entry)
+            self._append_log(effects.log)
             return TxResult("ok", effects.data, events=effects.events, origin=envelope.origin)
         self._state.apply(nonce)
         return TxResult(code, final=bool(nonce), origin=envelope.origin)
+
+    def _schema_changed(self) -> None:
+        """The rules of the schema in force; what was read under others is read again (LED-7)."""
+        self._rules = index_rules(rules_of(self.schema, self._all_rules), self._permissions)
+        self._authenticator = Authenticator(self._genesis.chain_id, self._rules)
 
     def _admit(self, data: bytes, block: BlockContext) -> tuple[Envelope, Sender, _NonceWrite]:
         """Everything up to authentication and the nonce, in the order of LED-4."""
@@ -180,4 +129,5 @@ class Machine:
             genesis_time_ms=self._genesis.time_ms,
             members=self._members,
             log_size=self._log.size,
+            activity=partial(activity_of, self._state, self._members, time_ms),
         )

@@ -13,7 +13,7 @@ from lianzheng.governance.rules import RULES as GOVERNANCE_RULES
 from lianzheng.identity.rules import RULES as IDENTITY_RULES
 from lianzheng.ledger.context import RuleSpec
 
-__all__ = ["ALL_RULES", "index_rules"]
+__all__ = ["ALL_RULES", "index_rules", "rules_of"]
 
 ALL_RULES: tuple[RuleSpec, ...] = (
     *GOVERNANCE_RULES,
@@ -36,3 +36,8 @@ def index_rules(rules: Iterable[RuleSpec], permissions: Permissions = PERMISSION
             )
         index[rule.kind] = rule
     return index
+
+
+def rules_of(schema: int, rules: Iterable[RuleSpec] = ALL_RULES) -> tuple[RuleSpec, ...]:
+    """The rules in force under ``schema``; those of earlier ones stay for replay (LED-7)."""
+    return tuple(rule for rule in rules if rule.since <= schema and (rule.until is None or schema < rule.until))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lianzheng.encoding.canonical import JsonObject
+from lianzheng.governance.incidents.model import contained_key
 from lianzheng.governance.model import MemberRecord, member_key
 from lianzheng.ledger.context import MemberView, StateView
 
@@ -28,10 +30,12 @@ class StateMembers:
     def get(self, did: str) -> MemberView | None:
         """The member with this DID, or None."""
         value = self._state.get(member_key(did))
-        return None if value is None else MemberView(did, value["phase"], value["control_group"])
+        return None if value is None else self._view(value)
 
     def all(self) -> tuple[MemberView, ...]:
         """Every member, in the order of DIDs."""
-        return tuple(
-            MemberView(value["did"], value["phase"], value["control_group"]) for _, value in self._state.scan("member/")
-        )
+        return tuple(self._view(value) for _, value in self._state.scan("member/"))
+
+    def _view(self, value: JsonObject) -> MemberView:
+        contained = self._state.get(contained_key("member", value["did"])) is not None
+        return MemberView(value["did"], value["phase"], value["control_group"], contained)

@@ -11,9 +11,12 @@ from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.model import Bytes, Bytes32, Natural, Record, TimeMs
 from lianzheng.ids import ChainId, Did
 from lianzheng.ledger.genesis import Endpoint, MemberFields, Texts
+from lianzheng.limits import SCHEMA_MAX
 
 __all__ = [
     "NETWORK_KEY",
+    "REACHABLE",
+    "SEQUENCER_KEY",
     "Agreement",
     "AgreementSign",
     "MemberPhase",
@@ -38,7 +41,11 @@ NetworkPhase = Literal[
     "winding_down_disconnected",
     "winding_down_closed",
 ]
+REACHABLE: tuple[MemberPhase, ...] = ("admitted", "active", "suspended", "leaving")
+"""Phases in which a member's node is spoken to: it must hear what was decided, and may still report and anchor."""
 NETWORK_KEY = "network"
+SEQUENCER_KEY = "sequencer"
+"""``{did}``: who orders transactions under the embedded engine; it cannot be removed by vote."""
 Certificate = Annotated[Bytes, Field(min_length=1, max_length=8192)]
 
 
@@ -57,7 +64,7 @@ class NetworkRecord(Record):
     version: Natural
     chain_id: ChainId
     phase: NetworkPhase
-    schema_version: Literal[1] = Field(alias="schema")
+    schema_version: Annotated[int, Field(alias="schema", ge=1, le=SCHEMA_MAX)]
     genesis: Bytes32
     genesis_time_ms: TimeMs
     registry: Bytes32

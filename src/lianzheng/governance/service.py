@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.governance.members import all_members, member_of
-from lianzheng.governance.model import MemberRecord
+from lianzheng.governance.model import REACHABLE, MemberRecord
 from lianzheng.ledger.context import StateView
 
 __all__ = ["MemberDirectory"]
@@ -33,6 +33,10 @@ class MemberDirectory:
     def active(self) -> tuple[MemberRecord, ...]:
         """Members that may act and be relied on, in the order of DIDs."""
         return tuple(member for member in self.all() if member.phase == "active")
+
+    def reachable(self) -> tuple[MemberRecord, ...]:
+        """Members whose nodes are spoken to, in the order of DIDs."""
+        return tuple(member for member in self.all() if member.phase in REACHABLE)
 
     def all(self) -> tuple[MemberRecord, ...]:
         """Every member, in the order of DIDs."""

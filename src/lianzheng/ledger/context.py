@@ -11,7 +11,21 @@ from lianzheng.encoding.canonical import JsonObject, JsonValue
 from lianzheng.ledger.transaction import TransactionBody
 from lianzheng.limits import CREDENTIAL_PERIOD_MS
 
-__all__ = ["BlockContext", "Effects", "MemberView", "MembersView", "Rule", "Sender", "StateView"]
+__all__ = [
+    "BlockContext",
+    "Effects",
+    "MemberActivity",
+    "MemberView",
+    "MembersView",
+    "Rule",
+    "Sender",
+    "StateView",
+    "Write",
+]
+
+
+Write = tuple[str, JsonObject | None]
+"""Key and new value; None deletes."""
 
 
 class StateView(Protocol):
@@ -31,11 +45,13 @@ class MemberView:
     did: str
     phase: str
     control_group: str
+    contained: bool = False
+    """An incident has stopped it."""
 
     @property
     def active(self) -> bool:
         """Whether the member may act and be relied on."""
-        return self.phase == "active"
+        return self.phase == "active" and not self.contained
 
 
 class MembersView(Protocol):
@@ -46,6 +62,22 @@ class MembersView(Protocol):
 
     def all(self) -> tuple[MemberView, ...]:
         """Every member, in the order of DIDs."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberActivity:
+    """What the state shows of a member's part in the work, for the settlement of points."""
+
+    did: str
+    active: bool
+    dataset_days: tuple[str, ...]
+    """Day of the data of each published dataset, in the order of their names."""
+    indicators: int
+    """Distinct indicators that its published datasets offer."""
+    answered: tuple[tuple[str, int], ...]
+    """Requester and counted uses reported so far since genesis, in the order of requesters."""
+    reports_missing: int
+    """Approved tasks past their dispute window without a report, since genesis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +100,8 @@ class BlockContext:
     members: MembersView
     log_size: int = 0
     """Entries in the evidence log before this transaction: the index of the first entry that it adds."""
+    activity: Callable[[], tuple[MemberActivity, ...]] = tuple
+    """Every member's activity as of this block, in the order of DIDs: what governance may know of the slices above."""
 
     @property
     def day(self) -> str:
@@ -84,8 +118,7 @@ class BlockContext:
 class Effects:
     """What an accepted transaction does. All of it is applied, or none (LED-4)."""
 
-    writes: tuple[tuple[str, JsonObject | None], ...] = ()
-    """Key and new value; None deletes."""
+    writes: tuple[Write, ...] = ()
     log: tuple[bytes, ...] = ()
     """Entries for the evidence log."""
     events: tuple[JsonObject, ...] = ()
@@ -103,6 +136,10 @@ class RuleSpec:
     rule: Rule
     ordered: bool = False
     """True where the payload carries ``prev`` (or the kind is final) and the nonce must be null (LED-3, B6)."""
+    since: int = 1
+    """The first schema that has this rule."""
+    until: int | None = None
+    """The first schema that no longer has it (LED-7): it stays for replay."""
 
 
 Rule = Callable[[StateView, Sender, Any, TransactionBody, BlockContext], Effects]

@@ -18,6 +18,7 @@ from lianzheng.clock import Clock, SystemClock
 from lianzheng.consent.model import consent_state_key
 from lianzheng.encoding.binary import b64u_decode
 from lianzheng.errors import ConfigError, LianzhengError
+from lianzheng.governance.model import REACHABLE
 from lianzheng.limits import REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
 from lianzheng.node.config import InternalConfig, NodeConfig, PeerConfig
@@ -126,11 +127,11 @@ class Node:
                 self._trusted.add(der)
 
     def _certificates(self) -> list[bytes]:
-        return [member.certificate for member in self._parts.services.directory.active()]
+        return [member.certificate for member in self._parts.services.directory.reachable()]
 
     def _authorise(self, fingerprint: bytes) -> str | None:
         member = self._parts.services.directory.by_fingerprint(fingerprint)
-        return None if member is None or member.phase != "active" else member.did
+        return None if member is None or member.phase not in REACHABLE else member.did
 
 
 async def run_node(config: NodeConfig) -> None:

@@ -37,7 +37,8 @@ def test_a_kind_without_a_row_or_twice_is_refused_at_start() -> None:
         ("consent.resume", "member", "running", "active", "role_not_permitted"),
         ("task.propose", "member", "contained", "active", "phase_not_permitted"),
         ("evidence.anchor", "member", "winding_down_closed", "active", "phase_not_permitted"),
-        ("evidence.anchor", "member", "running", "suspended", "member_not_active"),
+        ("task.propose", "member", "running", "suspended", "member_not_active"),
+        ("agreement.sign", "member", "running", "assessed", "member_not_active"),
         ("evidence.anchor", "member", "running", None, "member_not_active"),
     ],
 )
@@ -53,3 +54,9 @@ def test_a_frozen_network_takes_evidence_and_withdrawals_but_no_new_business() -
     for kind in ("consent.grant", "epoch.commit", "task.propose"):
         with pytest.raises(RefusedError, match="phase_not_permitted"):
             check_permission(PERMISSIONS, kind, "member", "winding_down_frozen", "active")
+
+
+def test_a_member_that_is_kept_out_still_reports_and_anchors_what_it_did() -> None:
+    for kind in ("evidence.anchor", "task.report", "member.leave"):
+        check_permission(PERMISSIONS, kind, "member", "running", "suspended")
+    check_permission(PERMISSIONS, "agreement.sign", "member", "running", "admitted")

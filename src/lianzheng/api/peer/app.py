@@ -47,30 +47,7 @@ def create_peer_app(services: NodeServices) -> FastAPI:
         outcomes = await services.gate.answer_many(_peer(request), batch.calls)
         return Response(batch_answer(outcomes).to_bytes(), media_type=_JSON)
 
-    @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/table")
-    async def table(dataset: str, bundle: str, form: str, epoch: int) -> Response:
-        """The ciphertext table of a published epoch: the same bytes for every member."""
-        data = await services.views.table(f"{dataset}/{bundle}/{form}", epoch)
-        return Response(data, media_type=_BYTES)
-
-    @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/boundaries")
-    async def boundaries(dataset: str, bundle: str, form: str, epoch: int) -> Response:
-        """The boundaries of a table that is asked in private: the same bytes for every member."""
-        data = await services.views.served.boundaries(f"{dataset}/{bundle}/{form}", epoch)
-        return Response(data, media_type=_BYTES)
-
-    @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/hint")
-    async def hint(dataset: str, bundle: str, form: str, epoch: int) -> Response:
-        """The hint of a table that is asked in private: the same bytes for every member."""
-        data = await services.views.served.hint(f"{dataset}/{bundle}/{form}", epoch)
-        return Response(data, media_type=_BYTES)
-
-    @app.post("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/answers")
-    async def answers(dataset: str, bundle: str, form: str, epoch: int, request: Request) -> Response:
-        """One private lookup: a word a column in, two bytes for each byte of a column out (PIR-2)."""
-        vector = await read_body(request, PIR_VECTOR_BYTES_MAX)
-        data = await services.views.served.answer(f"{dataset}/{bundle}/{form}", epoch, vector)
-        return Response(data, media_type=_BYTES)
+    _view_routes(app, services)
 
     @app.post("/peer/v1/ledger/transactions")
     async def submit(request: Request) -> Response:
@@ -100,8 +77,48 @@ def create_peer_app(services: NodeServices) -> FastAPI:
     return app
 
 
+def _view_routes(app: FastAPI, services: NodeServices) -> None:
+    """What a requester reads of a provider's epochs."""
+
+    @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/table")
+    async def table(dataset: str, bundle: str, form: str, epoch: int, request: Request) -> Response:
+        """The ciphertext table of a published epoch: the same bytes for every member."""
+        _require_active(services, request)
+        data = await services.views.table(f"{dataset}/{bundle}/{form}", epoch)
+        return Response(data, media_type=_BYTES)
+
+    @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/boundaries")
+    async def boundaries(dataset: str, bundle: str, form: str, epoch: int, request: Request) -> Response:
+        """The boundaries of a table that is asked in private: the same bytes for every member."""
+        _require_active(services, request)
+        data = await services.views.served.boundaries(f"{dataset}/{bundle}/{form}", epoch)
+        return Response(data, media_type=_BYTES)
+
+    @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/hint")
+    async def hint(dataset: str, bundle: str, form: str, epoch: int, request: Request) -> Response:
+        """The hint of a table that is asked in private: the same bytes for every member."""
+        _require_active(services, request)
+        data = await services.views.served.hint(f"{dataset}/{bundle}/{form}", epoch)
+        return Response(data, media_type=_BYTES)
+
+    @app.post("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/answers")
+    async def answers(dataset: str, bundle: str, form: str, epoch: int, request: Request) -> Response:
+        """One private lookup: a word a column in, two bytes for each byte of a column out (PIR-2)."""
+        _require_active(services, request)
+        vector = await read_body(request, PIR_VECTOR_BYTES_MAX)
+        data = await services.views.served.answer(f"{dataset}/{bundle}/{form}", epoch, vector)
+        return Response(data, media_type=_BYTES)
+
+
 def _peer(request: Request) -> str:
     return str(request.scope["state"][PEER_SCOPE_KEY])
+
+
+def _require_active(services: NodeServices, request: Request) -> None:
+    """A member that is suspended or leaving may talk to the ledger, and has no part in computing."""
+    member = services.directory.get(_peer(request))
+    if member is None or member.phase != "active":
+        raise RefusedError("peer_not_active", "The asking member is not active in this network.")
 
 
 def _orderer(services: NodeServices) -> Orderer:

@@ -15,6 +15,7 @@ from lianzheng.compute.views.model import EpochRecord, epoch_record
 from lianzheng.consent.model import Terms
 from lianzheng.crypto import ed25519
 from lianzheng.errors import NotFoundError, RefusedError, UnavailableError, VerificationError
+from lianzheng.governance.incidents.model import require_not_contained
 from lianzheng.governance.members import member_of
 from lianzheng.identity.model import public_key
 from lianzheng.identity.resolver import read_did
@@ -36,12 +37,14 @@ class Moment:
 def check_peer(state: StateView, peer: str, me: str, chain_id: str, request: GateRequest, now: Moment) -> None:
     """GATE-1: an active member asks in its own name, under its signature, now, and asks this node.
 
-    Refuses ``peer_not_active``, ``requester_mismatch``, ``chain_id_wrong``, ``provider_mismatch``,
+    Refuses ``peer_not_active``, ``contained``, ``requester_mismatch``, ``chain_id_wrong``, ``provider_mismatch``,
     ``request_time_skew``, ``request_signature_invalid``. :func:`check_asker`, rate and nonce complete GATE-1.
     """
     member = member_of(state, peer)
     if member is None or member.phase != "active":
         raise RefusedError("peer_not_active", "The asking member is not active in this network.")
+    require_not_contained(state, "member", peer)
+    require_not_contained(state, "member", me)
     if request.requester != peer:
         raise RefusedError("requester_mismatch", "The request is in another member's name than its certificate.")
     if request.chain_id != chain_id:
@@ -99,13 +102,15 @@ def check_scope(state: StateView, terms: Terms, contract: TaskContract, request:
     """GATE-3, what ties terms, task and policy together: one purpose, one function, every view allowed.
 
     The terms by themselves are ``consent.token``'s to check. Refuses ``purpose_mismatch``, ``function_mismatch``,
-    ``dataset_withdrawn``, ``view_not_offered``, ``purpose_not_allowed``.
+    ``contained``, ``dataset_withdrawn``, ``view_not_offered``, ``purpose_not_allowed``.
     """
     if terms.purpose != contract.purpose:
         raise RefusedError("purpose_mismatch", "The consent is for another purpose than the task.")
     if terms.function != contract.function:
         raise RefusedError("function_mismatch", "The consent is for another function than the task.")
+    require_not_contained(state, "function", terms.function)
     for asked in request.views:
+        require_not_contained(state, "dataset", dataset_of(asked.view))
         dataset = dataset_record(state, dataset_of(asked.view))
         if dataset.status != "published":
             raise RefusedError("dataset_withdrawn", "The dataset was withdrawn.")

@@ -25,6 +25,8 @@ from lianzheng.compute.tasks.model import (
 )
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.errors import ConflictError, RefusedError
+from lianzheng.governance.incidents.model import require_not_contained
+from lianzheng.governance.points.model import quota_limit
 from lianzheng.ledger.context import BlockContext, Effects, RuleSpec, Sender, StateView
 from lianzheng.ledger.transaction import TransactionBody, transaction_id
 from lianzheng.limits import DISPUTE_WINDOW_DAYS, TASK_MS_MAX
@@ -89,6 +91,19 @@ def _check_views(state: StateView, contract: TaskContract, purpose: Purpose) -> 
         raise RefusedError("task_providers_mismatch", "The providers are not exactly the owners of the views.")
 
 
+def _check_standing(state: StateView, contract: TaskContract) -> None:
+    require_not_contained(state, "function", contract.function)
+    for view in contract.views:
+        require_not_contained(state, "dataset", dataset_of(view))
+    limit = quota_limit(state, contract.requester)
+    if limit is not None and contract.quota > limit:
+        raise RefusedError(
+            "points_low",
+            "The requester's points allow smaller tasks only.",
+            next_step="Ask with a smaller quota, or offer data and reports until the next settlement.",
+        )
+
+
 def _propose(
     state: StateView, sender: Sender, payload: TaskPropose, body: TransactionBody, block: BlockContext
 ) -> Effects:
@@ -98,12 +113,13 @@ def _propose(
     ``task_parameters_invalid``, ``task_requester_mismatch``, ``task_self_provider``, ``task_receiver_invalid``,
     ``member_inactive``, ``task_groups_few``, ``list_not_sorted``, ``dataset_unknown``, ``dataset_withdrawn``,
     ``view_unknown``, ``purpose_not_allowed``, ``function_not_allowed``, ``task_providers_mismatch``, ``task_expired``,
-    ``task_expiry_far``.
+    ``task_expiry_far``, ``contained``, ``points_low``.
     """
     contract = payload.contract
     purpose = _check_registry(contract)
     _check_parties(contract, sender, block)
     _check_views(state, contract, purpose)
+    _check_standing(state, contract)
     if contract.expires_ms <= block.time_ms:
         raise RefusedError("task_expired", "The contract would have expired before it is proposed.")
     if contract.expires_ms > block.time_ms + TASK_MS_MAX:
