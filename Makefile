@@ -13,7 +13,7 @@ DEMO_ARGS ?=
 SOAK_SEED ?= 1
 SOAK_KILLS ?= 200
 
-.PHONY: help demo test setup ci-deps check format lint types contracts arch golden lock bench soak clean
+.PHONY: help demo test setup ci-deps cometbft check format lint types contracts arch golden lock bench soak clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -54,6 +54,17 @@ setup: $(VENV)/.dev $(VENV)/.package ## install the development tools
 
 ci-deps: setup ## install what only CI needs: a browser for tests/browser
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+
+# The consensus engine, built from its released source. Needs Go 1.22; neither demo nor tests need the engine.
+COMETBFT_VERSION := v0.38.25
+cometbft: .tools/cometbft-$(COMETBFT_VERSION) ## build the consensus engine into .tools (needs Go)
+
+.tools/cometbft-$(COMETBFT_VERSION):
+	@command -v go >/dev/null || { echo "Go 1.22 or newer was not found: install it, then run make cometbft again." >&2; exit 1; }
+	@mkdir -p .tools
+	@GOBIN="$(CURDIR)/.tools" CGO_ENABLED=0 go install github.com/cometbft/cometbft/cmd/cometbft@$(COMETBFT_VERSION)
+	@rm -f .tools/cometbft-v*
+	@ln -s cometbft $@
 
 check: setup lint types contracts arch test ## everything that CI runs
 

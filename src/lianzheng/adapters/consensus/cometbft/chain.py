@@ -1,0 +1,205 @@
+"""The application, the blocks on disk and the head of a node under CometBFT, and everything read from them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lianzheng.adapters.consensus.cometbft.store import AppliedBlock, ChainStore
+from lianzheng.adapters.consensus.embedded.faults import ledger_rolled_back, state_diverged, stop_error
+from lianzheng.encoding.binary import b64u_encode
+from lianzheng.encoding.canonical import JsonObject, decode, encode
+from lianzheng.encoding.framing import frame
+from lianzheng.errors import LianzhengError
+from lianzheng.ledger.genesis import Genesis, genesis_digest
+from lianzheng.ledger.ports import Application, Receipt, TxResult
+from lianzheng.ledger.transaction import body_bytes, transaction_id
+from lianzheng.limits import BLOCK_BYTES_MAX
+
+__all__ = ["CometChain"]
+
+_EVENTS_BYTES_MAX = 4 * BLOCK_BYTES_MAX
+
+
+@dataclass(slots=True)
+class _Waiting:
+    receipt: asyncio.Future[Receipt]
+    count: int = 0
+
+
+class CometChain:
+    """Blocks from genesis to this node's head; every block is durable before it is the head."""
+
+    def __init__(self, application: Application, genesis: Genesis, database: Path, height_file: Path) -> None:
+        self.application = application
+        self.genesis = genesis
+        self.genesis_digest = genesis_digest(genesis)
+        self.store = ChainStore(database, height_file)
+        self.height = 0
+        self.time_ms = genesis.time_ms
+        self.head_hash = self.genesis_digest
+        self.application_hash = application.app_hash()
+        self.fault: LianzhengError | None = None
+        self._waiting: dict[bytes, _Waiting] = {}
+        self._advanced = asyncio.Event()
+        self._closed = False
+
+    @property
+    def served(self) -> int:
+        """The highest height this node has ever applied, by the file outside the database."""
+        return 0 if self.store.served is None else self.store.served[0]
+
+    async def open(self) -> None:
+        """Rebuild the state from the blocks on disk, comparing each application hash.
+
+        Raises ``ConfigError`` ``genesis_mismatch``, ``ledger_in_use``; ``UnavailableError`` ``state_diverged``;
+        ``FormatError`` ``block_row_invalid``.
+        """
+        try:
+            await self.store.open(self.genesis_digest)
+            for block in self.store.all_blocks():
+                self._replay(block)
+        except LianzhengError:
+            await self.close()
+            raise
+
+    def check_served(self) -> None:
+        """Raise ``UnavailableError`` ``ledger_rolled_back`` below the height that this node has served (GATE-4)."""
+        if self.height < self.served:
+            raise ledger_rolled_back(self.served)
+
+    async def append(
+        self,
+        height: int,
+        time_ms: int,
+        block_hash: bytes,
+        app_hash: bytes,
+        transactions: Sequence[bytes],
+        results: Sequence[TxResult],
+    ) -> None:
+        """Make an executed block durable, make it the head, and tell whoever waits for its transactions.
+
+        Raises ``sqlite3.Error``, ``OSError``.
+        """
+        block = AppliedBlock(
+            height,
+            time_ms,
+            block_hash,
+            app_hash,
+            transactions=frame(*transactions),
+            results=encode([{"code": result.code, "data": result.data} for result in results]),
+            events=encode(_events(height, time_ms, results)),
+        )
+        final = [
+            (result.origin.tx_id, index)
+            for index, result in enumerate(results)
+            if result.final and result.origin is not None
+        ]
+        await self.store.append(block, final)
+        self._advance(block)
+        for index, result in enumerate(results):
+            if result.origin is not None:
+                plain = TxResult(result.code, result.data)
+                self._settle(Receipt(result.origin.tx_id, height, index, time_ms, plain))
+
+    def receipt_of(self, tx_id: bytes) -> Receipt | None:
+        """The receipt of a transaction that can never stand again, or None."""
+        place = self.store.find(tx_id)
+        block = None if place is None else self.store.block(place[0])
+        if place is None or block is None or place[0] > self.height:
+            return None
+        result = decode(block.results, _EVENTS_BYTES_MAX)[place[1]]
+        return Receipt(tx_id, block.height, place[1], block.time_ms, TxResult(result["code"], result["data"]))
+
+    def expect(self, tx_id: bytes) -> asyncio.Future[Receipt]:
+        """What will hold the receipt once a block does; end with :meth:`forget`."""
+        waiting = self._waiting.get(tx_id)
+        if waiting is None or waiting.receipt.done():
+            waiting = self._waiting[tx_id] = _Waiting(asyncio.get_running_loop().create_future())
+        waiting.count += 1
+        return waiting.receipt
+
+    def forget(self, tx_id: bytes) -> None:
+        """One waiter less."""
+        waiting = self._waiting.get(tx_id)
+        if waiting is not None:
+            waiting.count -= 1
+            if waiting.count <= 0:
+                del self._waiting[tx_id]
+
+    def refuse(self, transaction: bytes, verdict: TxResult) -> None:
+        """The engine drops a transaction that was let in: no block will hold it."""
+        tx_id = transaction_id(body_bytes(transaction))
+        self._settle(Receipt(tx_id, 0, 0, self.time_ms, verdict))
+
+    async def events(self, from_height: int) -> AsyncIterator[JsonObject]:
+        """Events from a height on, then as blocks come; ends when the engine stops."""
+        height = max(from_height, 1)
+        while True:
+            while height <= self.height:
+                block = self.store.block(height)
+                for event in decode(block.events, _EVENTS_BYTES_MAX) if block is not None else ():
+                    yield event
+                height += 1
+            if not await self.wait_height(height):
+                return
+
+    async def wait_height(self, height: int) -> bool:
+        """True once the head has reached ``height``; False if the engine stops first."""
+        while self.height < height and not self._closed:
+            await self._advanced.wait()
+        return self.height >= height
+
+    def halt(self, fault: LianzhengError | None = None) -> None:
+        """Serve nothing new; the first fault stands. Wakes everybody who waits."""
+        self.fault = self.fault or fault
+        self._closed = True
+        self._advanced.set()
+        for waiting in self._waiting.values():
+            if not waiting.receipt.done():
+                waiting.receipt.set_exception(stop_error(self.fault))
+                waiting.receipt.exception()  # nobody may wait; seen
+
+    async def close(self) -> None:
+        """Release waiters and files."""
+        self.halt()
+        await self.store.close()
+
+    def _replay(self, block: AppliedBlock) -> None:
+        self.application.execute_block(block.height, block.time_ms, block.wire_transactions())
+        if self.application.app_hash() != block.app_hash:
+            raise state_diverged(block.height)
+        self._advance(block)
+
+    def _advance(self, block: AppliedBlock) -> None:
+        self.application.commit()
+        self.height, self.time_ms = block.height, block.time_ms
+        self.head_hash, self.application_hash = block.hash, block.app_hash
+        if not self._closed:
+            self._advanced.set()
+            self._advanced = asyncio.Event()
+
+    def _settle(self, receipt: Receipt) -> None:
+        waiting = self._waiting.get(receipt.tx_id)
+        if waiting is not None and not waiting.receipt.done():
+            waiting.receipt.set_result(receipt)
+
+
+def _events(height: int, time_ms: int, results: Sequence[TxResult]) -> list[JsonObject]:
+    return [
+        {
+            "height": height,
+            "time_ms": time_ms,
+            "index": index,
+            "tx_id": b64u_encode(result.origin.tx_id),
+            "kind": result.origin.kind,
+            "sender": result.origin.sender,
+            "code": result.code,
+            "data": result.data,
+            "events": list(result.events),
+        }
+        for index, result in enumerate(results)
+        if result.origin is not None
+    ]

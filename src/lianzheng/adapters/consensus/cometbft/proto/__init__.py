@@ -1,0 +1,1 @@
+"""CometBFT's messages, written by ``tools/protos.py``; nothing here is edited by hand."""

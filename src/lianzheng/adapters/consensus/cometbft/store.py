@@ -1,0 +1,183 @@
+"""What this node keeps of the chain: one row a block, written in Commit in one database transaction with its height.
+
+SQLite in WAL mode, ``synchronous=FULL``, written by one thread of its own; reads never wait for it. The state in
+memory is rebuilt from these rows, so that a restart needs nothing of the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from lianzheng.adapters.consensus.embedded.faults import ledger_stopped
+from lianzheng.adapters.consensus.embedded.highwater import HighWater
+from lianzheng.errors import ConfigError, FormatError
+
+__all__ = ["AppliedBlock", "ChainStore", "split_frames"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS genesis (digest BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS blocks (
+    height INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, hash BLOB NOT NULL, app_hash BLOB NOT NULL,
+    transactions BLOB NOT NULL, results BLOB NOT NULL, events BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS transactions (
+    tx_id BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+_COLUMNS = "height, time_ms, hash, app_hash, transactions, results, events"
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedBlock:
+    """One block as this node applied it."""
+
+    height: int
+    time_ms: int
+    hash: bytes
+    """The engine's block hash."""
+    app_hash: bytes
+    """After the block (LED-5); the engine's header carries it one block later."""
+    transactions: bytes
+    """The transactions in order, each behind its length (``framing.frame``)."""
+    results: bytes
+    """Canonical JSON of the list of ``{code, data}`` (B7)."""
+    events: bytes
+    """Canonical JSON of the block's events."""
+
+    def wire_transactions(self) -> list[bytes]:
+        """The transactions in order."""
+        return split_frames(self.transactions)
+
+
+class ChainStore:
+    """Append-only; at most one process has it open."""
+
+    def __init__(self, database: Path, height_file: Path) -> None:
+        self._database = database
+        self._water = HighWater(height_file)
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-writer")
+        self._write_connection: sqlite3.Connection | None = None
+        self._read_connection: sqlite3.Connection | None = None
+        self.served: tuple[int, bytes] | None = None
+
+    async def open(self, genesis: bytes) -> None:
+        """Create or open. Raises ``ConfigError`` ``genesis_mismatch``, ``ledger_in_use``."""
+        self.served = self._water.open()
+        await self._in_writer(self._open_writer)
+        self._read_connection = self._connect()
+        row = self._reader.execute("SELECT digest FROM genesis").fetchone()
+        if row is None:
+            await self._in_writer(self._set_genesis, genesis)
+        elif row[0] != genesis:
+            raise ConfigError(
+                "genesis_mismatch",
+                f"{self._database} belongs to a network with another genesis.",
+                next_step="Point the node at the data folder of this network.",
+            )
+
+    async def append(self, block: AppliedBlock, transactions: Sequence[tuple[bytes, int]]) -> None:
+        """Make a block durable, then note its height outside the database.
+
+        ``transactions`` are id and position of those that can never stand again. Raises ``sqlite3.Error``, ``OSError``.
+        """
+        await self._in_writer(self._append, block, transactions)
+
+    def block(self, height: int) -> AppliedBlock | None:
+        """The block of a height, or None."""
+        row = self._reader.execute(f"SELECT {_COLUMNS} FROM blocks WHERE height = ?", (height,)).fetchone()  # noqa: S608
+        return None if row is None else AppliedBlock(*row)
+
+    def all_blocks(self) -> Iterator[AppliedBlock]:
+        """Every block in order."""
+        for row in self._reader.execute(f"SELECT {_COLUMNS} FROM blocks ORDER BY height"):  # noqa: S608
+            yield AppliedBlock(*row)
+
+    def find(self, tx_id: bytes) -> tuple[int, int] | None:
+        """Height and position of a transaction, or None."""
+        row = self._reader.execute("SELECT height, position FROM transactions WHERE tx_id = ?", (tx_id,)).fetchone()
+        return None if row is None else (int(row[0]), int(row[1]))
+
+    async def close(self) -> None:
+        """Finish what is being written and release the files."""
+        if self._write_connection is not None:
+            await self._in_writer(self._write_connection.close)
+            self._write_connection = None
+        self._writer.shutdown(wait=True)
+        if self._read_connection is not None:
+            self._read_connection.close()
+            self._read_connection = None
+        self._water.close()
+
+    @property
+    def _reader(self) -> sqlite3.Connection:
+        return _opened(self._read_connection)
+
+    async def _in_writer(self, function: Callable[..., None], *arguments: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._writer, function, *arguments)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._database, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _open_writer(self) -> None:
+        self._database.parent.mkdir(parents=True, exist_ok=True)
+        connection = self._connect()
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(_SCHEMA)
+        self._write_connection = connection
+
+    def _set_genesis(self, digest: bytes) -> None:
+        _opened(self._write_connection).execute("INSERT INTO genesis VALUES (?)", (digest,))
+
+    def _append(self, block: AppliedBlock, transactions: Sequence[tuple[bytes, int]]) -> None:
+        connection = _opened(self._write_connection)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute(
+                "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    block.height,
+                    block.time_ms,
+                    block.hash,
+                    block.app_hash,
+                    block.transactions,
+                    block.results,
+                    block.events,
+                ),
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO transactions VALUES (?, ?, ?)",
+                [(tx_id, block.height, position) for tx_id, position in transactions],
+            )
+        except sqlite3.Error:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        self._water.write(block.height, block.hash)
+
+
+def split_frames(data: bytes) -> list[bytes]:
+    """Inverse of ``framing.frame`` over bytes. Raises ``FormatError`` ``block_row_invalid``."""
+    parts: list[bytes] = []
+    position = 0
+    while position < len(data):
+        start = position + 4
+        end = start + int.from_bytes(data[position:start], "big")
+        if start > len(data) or end > len(data):
+            raise FormatError("block_row_invalid", "A stored block ends inside a transaction.")
+        parts.append(data[start:end])
+        position = end
+    return parts
+
+
+def _opened(connection: sqlite3.Connection | None) -> sqlite3.Connection:
+    if connection is None:
+        raise ledger_stopped()
+    return connection
