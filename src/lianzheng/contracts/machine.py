@@ -14,7 +14,7 @@ from lianzheng.contracts.replica import Replica
 from lianzheng.encoding.canonical import JsonObject, encode
 from lianzheng.errors import FormatError, LianzhengError
 from lianzheng.governance.model import NETWORK_KEY
-from lianzheng.ledger.context import BlockContext, Effects, RuleSpec, Sender, StateView
+from lianzheng.ledger.context import BlockContext, Effects, RuleSpec, Sender
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import TxResult
 

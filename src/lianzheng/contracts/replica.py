@@ -31,6 +31,16 @@ class Replica:
 
     def __init__(self, genesis: Genesis) -> None:
         self._genesis = genesis
+        self._versions: deque[tuple[Roots, Node]] = deque(maxlen=PROVABLE_HEIGHTS + 1)
+        self._reset()
+
+    def reset(self) -> None:
+        """As at genesis: for an engine that rebuilds from its blocks."""
+        self._reset()
+        self._schema_changed()
+
+    def _reset(self) -> None:
+        genesis = self._genesis
         self._state = MemoryState(genesis.schema_version)
         self._state.apply(genesis_writes(genesis))
         self._members = StateMembers(self._state)
@@ -38,7 +48,7 @@ class Replica:
         self._log_entries: list[bytes] = []
         self._height = 0
         self._time_ms = genesis.time_ms
-        self._versions: deque[tuple[Roots, Node]] = deque(maxlen=PROVABLE_HEIGHTS + 1)
+        self._versions.clear()
         self.commit()
 
     @property

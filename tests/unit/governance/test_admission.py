@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from governance_kit import (
@@ -77,7 +79,7 @@ def test_a_rejected_applicant_stays_where_it_is_and_may_be_voted_on_again_later(
         ({"did_operation": B.operation.to_json()}, "signature_invalid"),
     ],
 )
-def test_applications_that_are_refused(change: dict[str, object], code: str) -> None:
+def test_applications_that_are_refused(change: dict[str, Any], code: str) -> None:
     assert Council().send(A, "member.apply", application(**change)).code == code
 
 
