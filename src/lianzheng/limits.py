@@ -95,6 +95,13 @@ SNAPSHOT_CHUNK_BYTES = 8 * 1024 * 1024
 SCHEMA_MAX = 2
 """LED-7: the newest schema that this software knows."""
 
+CHECKPOINT_BYTES_MAX = 16 * 1024 * 1024
+"""Description of a checkpoint: a digest for each of ``SNAPSHOT_CHUNKS_MAX`` chunks and the signers' changes."""
+
+CHECKPOINT_WRITES_MIN = 20_000
+"""LED-9: state writes between checkpoints, or half the state if that is more: a restart repeats a second's work, and
+writing checkpoints costs a bounded part of what writing blocks does."""
+
 SNAPSHOT_CHUNKS_MAX = 2**16
 """512 GiB: far beyond what a state in memory holds."""
 
@@ -173,6 +180,9 @@ RECEIPT_WAIT_MS = 30 * 1000
 TRANSACTION_LIFE_MS = 3600 * 1000
 """A sender's transactions live for an hour: far below LED-3's 23 h, and long enough for any queue."""
 
+OUTBOX_KEEP_MS = 24 * 3600 * 1000
+"""How long the repeat of a member's act is told of the first: longer than any client goes on trying."""
+
 WALLET_BYTES_MAX = 8 * 1024 * 1024
 """A wallet with some hundred consents and its access log."""
 
@@ -244,3 +254,6 @@ JOBS_KEPT = 100
 
 INCIDENT_CONTAINS_MAX = 64
 """What one incident may stop; a larger accident is one of the whole network."""
+
+VALIDATORS_MAX = 256
+"""As many validators as genesis may have founders."""
