@@ -72,6 +72,11 @@ class Replica:
         return self._state.schema
 
     @property
+    def entries(self) -> int:
+        """Number of state entries."""
+        return len(self._state)
+
+    @property
     def log(self) -> MerkleTree:
         """The evidence log (LED-6)."""
         return self._log

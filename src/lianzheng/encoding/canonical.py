@@ -13,7 +13,7 @@ import orjson
 from lianzheng.errors import FormatError
 from lianzheng.limits import INT_MAX, JSON_DEPTH_MAX, MESSAGE_BYTES_MAX
 
-__all__ = ["JsonObject", "JsonValue", "check_profile", "decode", "decode_object", "encode", "parse"]
+__all__ = ["JsonObject", "JsonValue", "check_profile", "decode", "decode_hashed", "decode_object", "encode", "parse"]
 
 JsonValue = Any
 """``None``, ``bool``, ``int``, ``str``, ``list`` or ``dict[str, ...]`` of the same."""
@@ -46,6 +46,17 @@ def decode(data: bytes, size_max: int = MESSAGE_BYTES_MAX) -> JsonValue:
     if encode(value) != data:
         raise FormatError("json_not_canonical", "A message is not in its canonical encoding (RFC 8785).")
     return value
+
+
+def decode_hashed(data: bytes) -> JsonValue:
+    """The value of bytes whose one encoding a hash vouches for, such as a snapshot's: not encoded again to compare.
+
+    Raises ``FormatError`` ``json_malformed``.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise FormatError("json_malformed", "A message is not JSON.") from error
 
 
 def decode_object(data: bytes, size_max: int = MESSAGE_BYTES_MAX) -> JsonObject:

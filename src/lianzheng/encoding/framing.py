@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lianzheng.errors import FormatError
 
-__all__ = ["Part", "frame", "tag", "tagged"]
+__all__ = ["Part", "frame", "tag", "tagged", "unframe"]
 
 Part = bytes | str | int
 
@@ -29,6 +29,19 @@ def frame(*parts: Part) -> bytes:
         out += len(data).to_bytes(4, "big")
         out += data
     return bytes(out)
+
+
+def unframe(data: bytes) -> list[bytes]:
+    """The parts of :func:`frame`, as bytes. Raises ``FormatError`` ``frame_invalid`` where one is cut off."""
+    parts: list[bytes] = []
+    position = 0
+    while position < len(data):
+        start = position + 4
+        position = start + int.from_bytes(data[position:start], "big")
+        if start > len(data) or position > len(data):
+            raise FormatError("frame_invalid", "Framed parts end inside a part.")
+        parts.append(data[start:position])
+    return parts
 
 
 def tagged(purpose: str, *parts: Part) -> bytes:

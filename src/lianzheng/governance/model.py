@@ -64,7 +64,7 @@ class NetworkRecord(Record):
     version: Natural
     chain_id: ChainId
     phase: NetworkPhase
-    schema_version: Annotated[int, Field(alias="schema", ge=1, le=SCHEMA_MAX)]
+    schema_version: int = Field(alias="schema", ge=1, le=SCHEMA_MAX)
     genesis: Bytes32
     genesis_time_ms: TimeMs
     registry: Bytes32

@@ -5,8 +5,6 @@ State ``schema/next`` → :class:`NextSchema`, from the vote until its height; `
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import ConfigDict, Field
 
 from lianzheng.encoding.canonical import JsonObject
@@ -28,7 +26,7 @@ class SchemaUpgrade(Record):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    schema_version: Annotated[int, Field(alias="schema", ge=1, le=2**16)]
+    schema_version: int = Field(alias="schema", ge=1, le=2**16)
     height: Natural
     """The first block under the new schema."""
 

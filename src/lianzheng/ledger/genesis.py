@@ -11,6 +11,7 @@ from lianzheng.encoding.model import Bytes, Bytes32, Natural, Record, Seq, Text,
 from lianzheng.errors import ConfigError
 from lianzheng.ids import ChainId, Did
 from lianzheng.ledger.block import Multikey
+from lianzheng.limits import SCHEMA_MAX
 
 __all__ = ["Endpoint", "Genesis", "GenesisMember", "MemberFields", "Sequencer", "Texts", "genesis_digest"]
 
@@ -56,7 +57,7 @@ class Genesis(Record):
 
     v: Literal[1] = 1
     chain_id: ChainId
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: int = Field(default=1, alias="schema", ge=1, le=SCHEMA_MAX)
     time_ms: TimeMs
     registry: Bytes32
     parameters: dict[Word, Natural]

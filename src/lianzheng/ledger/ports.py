@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from lianzheng.encoding.canonical import JsonObject, JsonValue
+from lianzheng.ledger.apphash import app_hash
 from lianzheng.ledger.context import StateView
+from lianzheng.ledger.delta import Delta
 from lianzheng.ledger.merkle import MerkleTree
+from lianzheng.ledger.proofs import StatePath
+from lianzheng.ledger.snapshot import Snapshot, SnapshotManifest
 from lianzheng.ledger.transaction import Transaction
 
-__all__ = ["Application", "EngineStatus", "LedgerEngine", "LogProof", "Receipt", "TxOrigin", "TxResult"]
+__all__ = [
+    "Application",
+    "ConsistencyProof",
+    "EngineStatus",
+    "LedgerEngine",
+    "LogProof",
+    "Receipt",
+    "Roots",
+    "StateProof",
+    "TxOrigin",
+    "TxResult",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +70,60 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class LogProof:
-    """Inclusion of one evidence-log entry under the application hash of one signed head (EV-4, B29)."""
+class Roots:
+    """The parts of the application hash after one committed block (LED-5, B29)."""
 
-    entry: bytes
-    index: int
+    height: int
+    schema: int
+    log_root: bytes
+    log_size: int
+    state_root: bytes
+
+    @property
+    def app_hash(self) -> bytes:
+        """Their hash."""
+        return app_hash(self.schema, self.log_root, self.log_size, self.state_root)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UnderHead:
+    """What every proof stands on: the parts of an application hash and the head that carries it."""
+
     log_size: int
     log_root: bytes
     state_root: bytes
     schema: int
-    path: tuple[bytes, ...]
     head: JsonObject
-    """Signed head as JSON (``ledger.block.SignedHead``)."""
+    """What signs the application hash, as JSON: of the embedded engine a ``ledger.block.SignedHead``."""
     head_chain: tuple[JsonObject, ...] = ()
     """One signed head per change of signers since genesis; empty if there was none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogProof(_UnderHead):
+    """Inclusion of one evidence-log entry under the application hash of one signed head (EV-4, B29)."""
+
+    entry: bytes
+    index: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsistencyProof(_UnderHead):
+    """That the evidence log of ``old_size`` entries is a prefix of the present one (RFC 9162 §2.1.4)."""
+
+    old_size: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateProof(_UnderHead):
+    """What the state held at one key, or that it held nothing there, under one head (LED-6; from schema 2 on)."""
+
+    key: str
+    value: JsonObject | None
+    """None: the proof is one of exclusion."""
+    path: StatePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +163,50 @@ class Application(Protocol):
         """Version of the rules and of the state tree (LED-7)."""
 
     @property
+    def entries(self) -> int:
+        """Number of state entries."""
+
+    @property
     def log(self) -> MerkleTree:
         """The evidence log (LED-6)."""
 
     def log_entry(self, index: int) -> bytes:
         """One entry of the evidence log."""
 
-    def state_root(self) -> bytes: ...
+    def app_hash(self) -> bytes:
+        """Of the working state: what the block in flight commits to."""
 
-    def app_hash(self) -> bytes: ...
+    def roots(self, height: int | None = None) -> Roots:
+        """After the last committed block, or one of the last ``PROVABLE_HEIGHTS``.
+
+        Raises ``NotFoundError`` ``height_not_provable``.
+        """
+
+    def state_path(self, key: str, height: int | None = None) -> tuple[JsonObject | None, StatePath]:
+        """Value (None where there is none) and path under ``roots(height).state_root``.
+
+        Raises ``NotFoundError`` ``height_not_provable``; ``RefusedError`` ``schema_without_proofs`` under schema 1.
+        """
+
+    def reset(self) -> None:
+        """As at genesis: for an engine that rebuilds everything from its blocks."""
+
+    def delta(self) -> Delta:
+        """All that the block in flight changes: writes and log entries, for :meth:`apply_delta` (LED-9)."""
+
+    def apply_delta(self, delta: Delta) -> None:
+        """As executing the block again, without its transactions; the caller compares the application hash."""
+
+    def snapshot(self) -> Snapshot:
+        """The committed state and log, fixed at once; its chunks may be made later, in any thread (LED-8)."""
+
+    def restore(self, manifest: SnapshotManifest, chunks: Iterable[bytes]) -> None:
+        """Take over a snapshot in place of everything here; nothing changes if it is refused.
+
+        The caller has compared ``manifest.app_hash`` with one that it trusts. Raises ``VerificationError``
+        ``snapshot_foreign``, ``snapshot_chunk_invalid`` (naming the chunk), ``snapshot_root_mismatch``;
+        ``FormatError`` ``snapshot_invalid``.
+        """
 
     def check(self, transaction: bytes, time_ms: int) -> TxResult:
         """Cheap look before ordering: refuses what no block could accept now; changes nothing."""
@@ -155,8 +245,23 @@ class LedgerEngine(Protocol):
     def now_block_ms(self) -> int:
         """Block time of this node's head."""
 
-    async def prove_log(self, index: int) -> LogProof:
-        """Proof of one entry under the newest head. Raises ``NotFoundError`` ``log_entry_unknown``."""
+    async def prove_log(self, index: int, height: int | None = None) -> LogProof:
+        """Proof of one entry under the newest head, or one of the last ``PROVABLE_HEIGHTS``.
+
+        Raises ``NotFoundError`` ``log_entry_unknown``, ``height_not_provable``.
+        """
+
+    async def prove_consistency(self, old_size: int, height: int | None = None) -> ConsistencyProof:
+        """Proof that the log only grew since it had ``old_size`` entries; errors as :meth:`prove_log`."""
+
+    async def prove_state(self, key: str, height: int | None = None) -> StateProof:
+        """Proof of the value at ``key``, or of its absence.
+
+        Raises ``NotFoundError`` ``height_not_provable``; ``RefusedError`` ``schema_without_proofs``.
+        """
+
+    def snapshot(self) -> Snapshot:
+        """The state at this node's head (LED-8)."""
 
     def events(self, from_height: int) -> AsyncIterator[JsonObject]:
         """Events from a height on, then as they come: ``{"height", "index", "kind", "sender", "code", ...}``."""

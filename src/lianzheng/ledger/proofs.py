@@ -1,15 +1,47 @@
-"""Verification of RFC 9162 inclusion and consistency proofs, and nothing that could build one."""
+"""Verification of RFC 9162 proofs and of paths in the sparse state tree, and nothing that could build one (LED-6)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
+from pydantic import Field
+
+from lianzheng.encoding.canonical import JsonObject, encode
+from lianzheng.encoding.model import Bytes, Bytes32, Record, Seq
 from lianzheng.errors import VerificationError
-from lianzheng.ledger.hashing import HashName, digest_of, leaf_hash, node_hash
+from lianzheng.ledger.hashing import (
+    EMPTY,
+    HashName,
+    digest_of,
+    leaf_hash,
+    node_hash,
+    state_entry,
+    state_leaf,
+    state_node,
+    state_path,
+)
 
-__all__ = ["verify_consistency", "verify_inclusion", "verify_leaf_inclusion"]
+__all__ = ["OtherLeaf", "StatePath", "verify_consistency", "verify_inclusion", "verify_leaf_inclusion", "verify_state"]
 
 _HASH_BYTES = 32
+_DEPTH_MAX = 8 * _HASH_BYTES
+
+
+class OtherLeaf(Record):
+    """The leaf that stands where an absent key would: what its hash is made of, without key or value."""
+
+    path: Bytes32
+    entry: Bytes32
+
+
+class StatePath(Record):
+    """From the root of the sparse tree down to where a key stands, or would."""
+
+    siblings: Annotated[tuple[Annotated[Bytes, Field(max_length=_HASH_BYTES)], ...], Seq, Field(max_length=_DEPTH_MAX)]
+    """Hash beside the path at each depth, the root's child first; no bytes for an empty subtree."""
+    other: OtherLeaf | None
+    """Of an absent key only: the leaf in its place; null where its place is empty."""
 
 
 def verify_inclusion(
@@ -90,9 +122,41 @@ def verify_consistency(
         raise _consistency_invalid()
 
 
+def verify_state(key: str, value: JsonObject | None, path: StatePath, root: bytes) -> None:
+    """Return only if the sparse tree under ``root`` holds ``value`` at ``key``; None: only if it has no such key.
+
+    Raises ``VerificationError`` ``state_path_invalid``; ``FormatError`` of ``encode`` for a value without an encoding.
+    """
+    own, other = state_path(key), path.other
+    position, depth = int.from_bytes(own, "big"), len(path.siblings)
+    if any(len(node) not in (0, _HASH_BYTES) or node == EMPTY for node in path.siblings) or depth > _DEPTH_MAX:
+        raise _state_path_invalid()
+    if value is not None:
+        if other is not None:
+            raise _state_path_invalid()
+        result = state_leaf(own, state_entry(encode([key, value])))
+    elif other is not None:
+        shift = _DEPTH_MAX - depth
+        if other.path == own or int.from_bytes(other.path, "big") >> shift != position >> shift:
+            raise _state_path_invalid()
+        result = state_leaf(other.path, other.entry)
+    else:
+        result = EMPTY
+    for level in range(depth - 1, -1, -1):
+        sibling = path.siblings[level] or EMPTY
+        right = position >> (_DEPTH_MAX - 1 - level) & 1
+        result = state_node(sibling, result) if right else state_node(result, sibling)
+    if result != root:
+        raise _state_path_invalid()
+
+
 def _inclusion_invalid() -> VerificationError:
     return VerificationError("inclusion_invalid", "An inclusion proof does not lead from the entry to the root.")
 
 
 def _consistency_invalid() -> VerificationError:
     return VerificationError("consistency_invalid", "A consistency proof does not connect the two roots.")
+
+
+def _state_path_invalid() -> VerificationError:
+    return VerificationError("state_path_invalid", "A proof about the ledger's state does not lead to its root.")

@@ -1,18 +1,17 @@
-"""The ledger's state in memory, its root under schema 1 (LED-6, B30), and the committed view beside a block in flight.
+"""The ledger's state in memory, its root under each schema (LED-6), and the committed view beside a block in flight.
 
-Leaf:  JCS([key, value]); the tree is RFC 9162 over the leaves in the order of the keys' bytes.
+Schema 1: RFC 9162 tree over the sorted entries (``sorted_tree``). Schema 2: compressed sparse Merkle tree (``sparse``).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from lianzheng.encoding.canonical import JsonObject, decode, encode
-from lianzheng.encoding.framing import frame
-from lianzheng.errors import FormatError
-from lianzheng.ledger.hashing import digest_of, leaf_hash, node_hash
-from lianzheng.limits import SNAPSHOT_CHUNK_BYTES
+from lianzheng.encoding.canonical import JsonObject, encode
+from lianzheng.ledger.hashing import digest_of, leaf_hash, state_entry
+from lianzheng.ledger.keys import SortedKeys
+from lianzheng.ledger.sorted_tree import SortedTree
+from lianzheng.ledger.sparse import Node, root_of, updated
 
 __all__ = ["CommittedView", "MemoryState", "Writes"]
 
@@ -21,19 +20,34 @@ _DIGEST = digest_of("sha256")
 
 
 class MemoryState:
-    """All entries, sorted by key; hashes of unchanged parts of the tree are kept from root to root."""
+    """All entries, and the tree over them; the hashes of a block are computed together, when its root is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, schema: int = 1) -> None:
+        self._schema = schema
         self._values: dict[str, JsonObject] = {}
-        self._keys: list[str] = []  # code-point order, which is the order of UTF-8 bytes
-        self._leaves: dict[str, bytes] = {}
-        self._levels: list[list[bytes]] = [[]]
-        self._changed: set[str] = set()
-        self._moved_from: str | None = None  # least key inserted or deleted since the last root
+        self._keys = SortedKeys()
+        self._pending: dict[str, bytes | None] = {}  # hashes of entries changed since the last root
+        self._sorted = SortedTree()
+        self._node: Node = None
         self._undo: dict[str, JsonObject | None] = {}
 
+    @classmethod
+    def load(cls, schema: int, entries: Iterable[tuple[str, JsonObject, bytes]]) -> MemoryState:
+        """A state of entries in the order of their keys, each with the bytes of JCS([key, value])."""
+        state = cls(schema)
+        for key, value, encoded in entries:
+            state._values[key] = value
+            state._pending[key] = state._hash(encoded)
+        state._keys = SortedKeys(state._values)
+        return state
+
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._values)
+
+    @property
+    def schema(self) -> int:
+        """Which tree the root is of."""
+        return self._schema
 
     def get(self, key: str) -> JsonObject | None:
         """The value at ``key``, or None. Never modify it."""
@@ -41,24 +55,32 @@ class MemoryState:
 
     def scan(self, prefix: str) -> Iterator[tuple[str, JsonObject]]:
         """All entries under ``prefix`` in key order; safe against writes made meanwhile."""
-        return iter([(key, self._values[key]) for key in self._range(prefix)])
+        return iter([(key, self._values[key]) for key in self._keys.with_prefix(prefix)])
 
     def apply(self, writes: Writes) -> None:
         """Make all of ``writes``, or none where one has no canonical form (``FormatError`` of ``encode``)."""
-        leaves = [None if value is None else leaf_hash(encode([key, value]), _DIGEST) for key, value in writes]
-        for (key, value), leaf in zip(writes, leaves, strict=True):
+        hashes = [None if value is None else self._hash(encode([key, value])) for key, value in writes]
+        for (key, value), entry in zip(writes, hashes, strict=True):
             old = self._values.get(key)
             self._undo.setdefault(key, old)
-            if value is None or leaf is None:
-                if old is not None:
-                    self._delete(key)
-                continue
-            if old is None:
-                insort(self._keys, key)
-                self._note_move(key)
-            self._values[key] = value
-            self._leaves[key] = leaf
-            self._changed.add(key)
+            if value is not None:
+                if old is None:
+                    self._keys.add(key)
+                self._values[key] = value
+            elif old is not None:
+                self._keys.remove(key)
+                del self._values[key]
+            self._pending[key] = entry
+
+    def upgrade(self, schema: int) -> None:
+        """Go over to the tree of ``schema``, at once and for all entries (LED-7)."""
+        self._schema = schema
+        self._sorted, self._node = SortedTree(), None
+        self._pending = {key: self._hash(encode([key, self._values[key]])) for key in self._keys}
+
+    def changes(self) -> tuple[tuple[str, JsonObject | None], ...]:
+        """What differs from the last :meth:`commit`, in the order of the keys."""
+        return tuple((key, self._values.get(key)) for key in sorted(self._undo))
 
     def commit(self) -> None:
         """Make the present values the committed ones (the block in flight is durable)."""
@@ -68,99 +90,31 @@ class MemoryState:
         """A view that does not see writes since the last :meth:`commit`."""
         return CommittedView(self)
 
+    def copy(self) -> Mapping[str, JsonObject]:
+        """The present entries, fixed: later writes do not reach them."""
+        return self._values.copy()
+
     def root(self) -> bytes:
-        """Root of the state tree (B30); SHA-256("") where nothing stands."""
-        if not self._keys:
-            self._levels, self._moved_from = [[]], None
-            self._changed.clear()
-            return _DIGEST(b"")
-        moved = len(self._keys)
-        if self._moved_from is not None:
-            moved = bisect_left(self._keys, self._moved_from)
-            bottom = self._levels[0]
-            bottom[moved:] = [self._leaves[key] for key in self._keys[moved:]]
-        dirty = []
-        for key in sorted(self._changed):
-            index = bisect_left(self._keys, key)
-            if index < moved:
-                self._levels[0][index] = self._leaves[key]
-                dirty.append(index)
-        self._rebuild(dirty, moved)
-        self._changed.clear()
-        self._moved_from = None
-        return self._levels[-1][0]
+        """Root of the tree; SHA-256("") where nothing stands."""
+        if self._schema == 1:
+            self._sorted.update(self._pending)
+            self._pending = {}
+            return self._sorted.root()
+        return root_of(self.tree())
 
-    def snapshot(self, chunk_bytes: int = SNAPSHOT_CHUNK_BYTES) -> Iterator[bytes]:
-        """The ordered dump, byte-identical on every node, in chunks of at most ``chunk_bytes`` (LED-8)."""
-        buffer = bytearray()
-        for key in self._keys:
-            buffer += frame(encode([key, self._values[key]]))
-            while len(buffer) >= chunk_bytes:
-                yield bytes(buffer[:chunk_bytes])
-                del buffer[:chunk_bytes]
-        if buffer:
-            yield bytes(buffer)
+    def tree(self) -> Node:
+        """The sparse tree as it is now; it never changes afterwards. None under schema 1."""
+        if self._schema > 1 and self._pending:
+            values = self._values
+            self._node = updated(
+                self._node,
+                {key: None if entry is None else (entry, values[key]) for key, entry in self._pending.items()},
+            )
+            self._pending = {}
+        return self._node
 
-    @classmethod
-    def restore(cls, chunks: Sequence[bytes]) -> MemoryState:
-        """State of a dump; the caller compares the root. Raises ``FormatError`` ``snapshot_invalid``."""
-        data = b"".join(chunks)
-        state, position, last = cls(), 0, ""
-        while position < len(data):
-            start = position + 4
-            end = start + int.from_bytes(data[position:start], "big")
-            if start > len(data) or end > len(data):
-                raise FormatError("snapshot_invalid", "A snapshot ends inside an entry.")
-            entry = decode(data[start:end])
-            match entry:
-                case [str() as key, dict() as value] if position == 0 or last < key:
-                    state.apply([(key, value)])
-                    last = key
-                case _:
-                    raise FormatError("snapshot_invalid", "A snapshot's entries are malformed or out of order.")
-            position = end
-        state.commit()
-        return state
-
-    def _range(self, prefix: str) -> list[str]:
-        keys = []
-        for index in range(bisect_left(self._keys, prefix), len(self._keys)):
-            if not self._keys[index].startswith(prefix):
-                break
-            keys.append(self._keys[index])
-        return keys
-
-    def _delete(self, key: str) -> None:
-        del self._values[key], self._leaves[key]
-        del self._keys[bisect_left(self._keys, key)]
-        self._changed.discard(key)
-        self._note_move(key)
-
-    def _note_move(self, key: str) -> None:
-        if self._moved_from is None or key < self._moved_from:
-            self._moved_from = key
-
-    def _rebuild(self, dirty: list[int], moved: int) -> None:
-        """Recompute the parents of ``dirty`` entries and of everything from index ``moved`` on, level by level.
-
-        Pairing neighbours and passing a lone last node up unchanged gives RFC 9162's tree.
-        """
-        level = 0
-        while len(self._levels[level]) > 1:
-            below = self._levels[level]
-            size = (len(below) + 1) // 2
-            if level + 1 == len(self._levels):
-                self._levels.append([])
-            above = self._levels[level + 1]
-            moved = min(moved // 2, len(above))
-            parents = sorted({index // 2 for index in dirty if index // 2 < moved})
-            for index in parents:
-                above[index] = _parent(below, index)
-            if moved < size or len(above) > size:
-                above[moved:] = [_parent(below, index) for index in range(moved, size)]
-            dirty = parents
-            level += 1
-        del self._levels[level + 1 :]
+    def _hash(self, encoded: bytes) -> bytes:
+        return leaf_hash(encoded, _DIGEST) if self._schema == 1 else state_entry(encoded)
 
 
 class CommittedView:
@@ -186,10 +140,3 @@ class CommittedView:
             else:
                 entries[key] = value
         return iter(sorted(entries.items(), key=lambda item: item[0]))
-
-
-def _parent(below: list[bytes], index: int) -> bytes:
-    left = 2 * index
-    if left + 1 == len(below):
-        return below[left]
-    return node_hash(below[left], below[left + 1], _DIGEST)

@@ -240,7 +240,7 @@ def test_height_and_time_do_not_enter_the_application_hash() -> None:
 def test_genesis_is_checked() -> None:
     good = make_genesis()
     twice = good.model_copy(update={"members": (good.members[0], good.members[0])})
-    stranger = good.model_copy(update={"sequencer": good.sequencer.model_copy(update={"did": Party("x").did})})
+    stranger = good.model_copy(update={"ordering": good.sequencer.model_copy(update={"did": Party("x").did})})
     foreign = make_genesis((Party("alpha", "other-chain"),), chain_id=CHAIN)
     for genesis in (twice, stranger, foreign):
         with pytest.raises((ConfigError, LianzhengError), match="genesis_invalid"):

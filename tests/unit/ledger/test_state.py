@@ -1,4 +1,4 @@
-"""State root (B30), committed view, snapshot."""
+"""State root of schema 1 (B30), committed view, going over to another schema."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ def test_a_write_that_cannot_be_encoded_leaves_everything_as_it_was() -> None:
     assert state.root() == before and state.get("a") == {"v": 1}
 
 
-def test_snapshot_restores_the_same_root_whatever_the_chunk_size() -> None:
-    state = MemoryState()
-    state.apply([(f"key/{index}", {"value": "x" * index}) for index in range(40)])
-    for size in (1, 7, 1000, 10**6):
-        chunks = list(state.snapshot(size))
-        assert all(len(chunk) <= size for chunk in chunks)
-        assert MemoryState.restore(chunks).root() == state.root()
-    whole = b"".join(state.snapshot())
-    for damaged in (whole[:-1], whole[40:], whole + whole):
-        with pytest.raises(FormatError):
-            MemoryState.restore([damaged])
+def test_going_over_to_another_schema_gives_the_root_that_a_new_state_would_have() -> None:
+    writes: list[tuple[str, dict[str, int] | None]] = [(f"key/{index}", {"v": index}) for index in range(50)]
+    old, new = MemoryState(1), MemoryState(2)
+    for state in (old, new):
+        state.apply(writes)
+    assert old.root() != new.root()
+    old.upgrade(2)
+    assert old.root() == new.root()
+    for state in (old, new):
+        state.apply([("key/7", None), ("key/8", {"v": -1})])
+    assert old.root() == new.root()

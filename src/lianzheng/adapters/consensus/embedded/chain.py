@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoints
 from lianzheng.adapters.consensus.embedded.faults import (
     ledger_forked,
     ledger_rolled_back,
@@ -17,28 +18,28 @@ from lianzheng.adapters.consensus.embedded.faults import (
 from lianzheng.adapters.consensus.embedded.store import BlockRow, BlockStore
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode, encode
-from lianzheng.errors import LianzhengError, NotFoundError, VerificationError
-from lianzheng.ledger.apphash import app_hash
+from lianzheng.errors import FormatError, LianzhengError, NotFoundError, UnavailableError, VerificationError
 from lianzheng.ledger.block import Block, BlockResult, SignedHead, head_hash, verify_signed_head
+from lianzheng.ledger.delta import Delta
 from lianzheng.ledger.genesis import Genesis, genesis_digest
-from lianzheng.ledger.ports import Application, LogProof, Receipt, TxResult
+from lianzheng.ledger.ports import (
+    Application,
+    ConsistencyProof,
+    LogProof,
+    Receipt,
+    Roots,
+    StateProof,
+    TxResult,
+)
 from lianzheng.ledger.roots import results_root, transactions_root
-from lianzheng.limits import BLOCK_BYTES_MAX
+from lianzheng.ledger.snapshot import Snapshot
+from lianzheng.limits import BLOCK_BYTES_MAX, CHECKPOINT_WRITES_MIN
 
 __all__ = ["Chain"]
 
 _EVENTS_BYTES_MAX = 4 * BLOCK_BYTES_MAX
 _RECENT_BLOCKS = 256
 """Results kept in memory for receipts: more blocks than any submitter waits for."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Committed:
-    """The parts of the application hash at the head."""
-
-    log_size: int
-    log_root: bytes
-    state_root: bytes
 
 
 class Chain:
@@ -49,15 +50,22 @@ class Chain:
         self.genesis = genesis
         self.genesis_digest = genesis_digest(genesis)
         self.store = BlockStore(database, height_file)
-        self.head: SignedHead | None = None
-        self.head_hash = self.genesis_digest
-        self.next_signer = genesis.sequencer.key
+        self.checkpoints = Checkpoints(database.with_name(database.name + ".checkpoints"))
+        self.checkpoint_writes = CHECKPOINT_WRITES_MIN
         self.fault: LianzhengError | None = None
+        self.checkpoint_fault: str | None = None
         self._recent: dict[int, tuple[int, Sequence[TxResult]]] = {}
-        self._signer_changes: list[JsonObject] = []
-        self._committed = self._parts()
         self._advanced = asyncio.Event()
         self._closed = False
+        self._writes = 0
+        self._checkpointing: asyncio.Task[None] | None = None
+        self._at_genesis()
+
+    def _at_genesis(self) -> None:
+        self.head: SignedHead | None = None
+        self.head_hash = self.genesis_digest
+        self.next_signer = self.genesis.sequencer.key
+        self._signer_changes: list[SignedHead] = []
 
     @property
     def height(self) -> int:
@@ -77,29 +85,74 @@ class Chain:
     @property
     def application_hash(self) -> bytes:
         """The application hash at the head (LED-5)."""
-        parts = self._committed
-        return app_hash(self.application.schema, parts.log_root, parts.log_size, parts.state_root)
+        return self.application.roots().app_hash
 
     async def open(self, *, behind_ok: bool) -> None:
-        """Rebuild the state from the blocks on disk, checking each; a follower may lie behind what it has served.
+        """Have the state at the last block on disk; a follower may lie behind what it has served.
 
-        Raises ``ConfigError`` ``genesis_mismatch``, ``ledger_in_use``; ``UnavailableError`` ``state_diverged``,
-        ``ledger_forked``, ``ledger_rolled_back``; ``FormatError``, or ``VerificationError`` ``block_invalid``,
+        The newest checkpoint and the changes of the blocks after it are used if they lead to the signed heads;
+        otherwise every block is executed again, and ``checkpoint_fault`` says why. Raises ``ConfigError``
+        ``genesis_mismatch``, ``ledger_in_use``; ``UnavailableError`` ``state_diverged``, ``ledger_forked``,
+        ``ledger_rolled_back``; ``FormatError``, or ``VerificationError`` ``block_invalid``,
         ``head_signature_invalid``, where a stored block is damaged.
         """
         try:
             await self.store.open(self.genesis_digest)
-            for data in self.store.all_blocks():
-                block = Block.parse(data)
-                self.check_extends(block)
-                self.check_remembered(block)
-                self.execute(block)
-                self._advance(block)
+            try:
+                self._load_checkpoint()
+                self._replay(use_deltas=True)
+            except (FormatError, VerificationError, UnavailableError, OSError) as error:
+                self.checkpoint_fault = getattr(error, "code", "checkpoint_unreadable")
+                self.application.reset()
+                self._at_genesis()
+                self._writes = self.checkpoint_writes  # a new one is due at once
+                self._replay(use_deltas=False)
             if not behind_ok:
                 self.check_served()
         except LianzhengError:
             await self.close()
             raise
+
+    def _load_checkpoint(self) -> None:
+        checkpoint = self.checkpoints.newest()
+        if checkpoint is None:
+            return
+        signer = checkpoint.check(self.genesis.chain_id, self.next_signer)
+        head = checkpoint.head
+        if self._stored_head(head.head.height) != head:
+            raise VerificationError("checkpoint_invalid", "A checkpoint is not of the chain in the database.")
+        self.application.restore(checkpoint.manifest, self.checkpoints.chunks(checkpoint))
+        self.head, self.head_hash, self.next_signer = head, head_hash(head.head), signer
+        self._signer_changes = list(checkpoint.signer_changes)
+        self._check_noted()
+
+    def _check_noted(self) -> None:
+        """Refuse (``ledger_forked``) where another head than ours stands in the height file, at a height we passed."""
+        served = self.store.served
+        if served is not None and 1 <= served[0] <= self.height:
+            own = self._stored_head(served[0])
+            if own is None or head_hash(own.head) != served[1]:
+                raise ledger_forked(served[0])
+
+    def _replay(self, *, use_deltas: bool) -> None:
+        for data, delta in self.store.blocks_above(self.height):
+            block = Block.parse(data)
+            self.check_extends(block)
+            self.check_remembered(block)
+            if delta is not None and use_deltas:
+                self._apply_delta(block, Delta.from_bytes(delta))
+            else:
+                self.execute(block)
+            self._advance(block)
+
+    def _apply_delta(self, block: Block, delta: Delta) -> None:
+        head = block.head.head
+        if (delta.height, delta.time_ms) != (head.height, head.time_ms):
+            raise FormatError("delta_invalid", "The stored changes are of another block.")
+        self.application.apply_delta(delta)
+        self._writes += len(delta.writes)
+        if self.application.app_hash() != head.app_hash:
+            raise state_diverged(head.height)
 
     def check_served(self) -> None:
         """Raise ``UnavailableError`` ``ledger_rolled_back`` below the height that this node has served (GATE-4)."""
@@ -143,8 +196,11 @@ class Chain:
     async def append(self, block: Block, data: bytes, results: Sequence[TxResult]) -> None:
         """Make an executed block durable, then make it the head. Raises ``ledger_storage_failed``."""
         head = block.head.head
+        delta = self.application.delta()
+        self._writes += len(delta.writes)
         row = BlockRow(
             height=head.height,
+            delta=delta.to_bytes(),
             head_hash=head_hash(head),
             block=data,
             events=encode(_events(head.height, head.time_ms, results)),
@@ -188,26 +244,48 @@ class Chain:
 
     def head_at(self, height: int) -> SignedHead | None:
         """This node's signed head of a height it has applied, or None."""
-        if not 1 <= height <= self.height:
-            return None
-        return Block.parse(self.store.blocks(height, 1, BLOCK_BYTES_MAX)[0]).head
+        return self._stored_head(height) if height <= self.height else None
 
-    async def prove_log(self, index: int) -> LogProof:
-        """Proof of one evidence-log entry under the head. Raises ``NotFoundError`` ``log_entry_unknown``."""
-        parts, head = self._committed, self.head
-        if head is None or not 0 <= index < parts.log_size:
+    def _stored_head(self, height: int) -> SignedHead | None:
+        found = self.store.blocks(height, 1, BLOCK_BYTES_MAX) if height >= 1 else []
+        head = Block.parse(found[0]).head if found else None
+        return head if head is not None and head.head.height == height else None
+
+    async def prove_log(self, index: int, height: int | None = None) -> LogProof:
+        """Proof of one evidence-log entry; errors as ``LedgerEngine.prove_log``."""
+        roots = self.application.roots(height)
+        if roots.height == 0 or not 0 <= index < roots.log_size:
             raise NotFoundError("log_entry_unknown", "The evidence log has no such entry yet.")
-        return LogProof(
-            entry=self.application.log_entry(index),
-            index=index,
-            log_size=parts.log_size,
-            log_root=parts.log_root,
-            state_root=parts.state_root,
-            schema=self.application.schema,
-            path=self.application.log.inclusion_path(index, parts.log_size),
-            head=head.to_json(),
-            head_chain=tuple(self._signer_changes),
-        )
+        path = self.application.log.inclusion_path(index, roots.log_size)
+        entry = self.application.log_entry(index)
+        return LogProof(entry=entry, index=index, path=path, **self._under_head(roots))
+
+    async def prove_consistency(self, old_size: int, height: int | None = None) -> ConsistencyProof:
+        """Proof that the log only grew; errors as ``LedgerEngine.prove_consistency``."""
+        roots = self.application.roots(height)
+        path = self.application.log.consistency_path(old_size, roots.log_size)
+        return ConsistencyProof(old_size=old_size, path=path, **self._under_head(roots))
+
+    async def prove_state(self, key: str, height: int | None = None) -> StateProof:
+        """Proof of one state entry or of its absence; errors as ``LedgerEngine.prove_state``."""
+        roots = self.application.roots(height)
+        value, path = self.application.state_path(key, height)
+        return StateProof(key=key, value=value, path=path, **self._under_head(roots))
+
+    def _under_head(self, roots: Roots) -> dict[str, Any]:
+        head = self.head_at(roots.height)
+        if head is None:
+            raise NotFoundError("head_unknown", "No block stands yet: there is no signed head to prove under.")
+        return {
+            "log_size": roots.log_size,
+            "log_root": roots.log_root,
+            "state_root": roots.state_root,
+            "schema": roots.schema,
+            "head": head.to_json(),
+            "head_chain": tuple(
+                change.to_json() for change in self._signer_changes if change.head.height < roots.height
+            ),
+        }
 
     async def events(self, from_height: int) -> AsyncIterator[JsonObject]:
         """Events from a height on, then as blocks come; ends when the engine stops."""
@@ -234,25 +312,41 @@ class Chain:
         self._advanced.set()
 
     async def close(self) -> None:
-        """Release waiters and files."""
+        """Release waiters and files; a checkpoint in the making is finished first."""
         self.halt()
+        if self._checkpointing is not None:
+            await self._checkpointing
         await self.store.close()
 
     def _advance(self, block: Block) -> None:
         self.application.commit()
-        self._committed = self._parts()
         self.head = block.head
         self.head_hash = head_hash(block.head.head)
         if block.head.head.next_signer != self.next_signer:
-            self._signer_changes.append(block.head.to_json())
+            self._signer_changes.append(block.head)
             self.next_signer = block.head.head.next_signer
         if not self._closed:
             self._advanced.set()
             self._advanced = asyncio.Event()
 
-    def _parts(self) -> _Committed:
-        log = self.application.log
-        return _Committed(log.size, log.root(), self.application.state_root())
+    def checkpoint_if_due(self) -> None:
+        """Begin a checkpoint in the background once enough has changed since the last (LED-9)."""
+        due = max(self.checkpoint_writes, self.application.entries // 2)
+        if self.head is None or self._writes < due or self._checkpointing is not None or self._closed:
+            return
+        self._writes = 0
+        snapshot, head, changes = self.application.snapshot(), self.head, tuple(self._signer_changes)
+        self._checkpointing = asyncio.create_task(self._checkpoint(snapshot, head, changes), name="ledger-checkpoint")
+
+    async def _checkpoint(self, snapshot: Snapshot, head: SignedHead, changes: tuple[SignedHead, ...]) -> None:
+        try:
+            await asyncio.to_thread(self.checkpoints.write, snapshot, head, changes)
+            await self.store.forget_deltas(snapshot.height)
+            self.checkpoint_fault = None
+        except (OSError, sqlite3.Error):  # blocks and their changes are all there: nothing is lost but time
+            self.checkpoint_fault = "checkpoint_unwritten"
+        finally:
+            self._checkpointing = None
 
 
 def _events(height: int, time_ms: int, results: Sequence[TxResult]) -> list[JsonObject]:

@@ -21,8 +21,9 @@ from lianzheng.identity.model import DidRecord, did_state_key, public_key
 from lianzheng.ledger.block import Block, SignedHead, head_hash, verify_signed_head
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
-from lianzheng.ledger.ports import Application, EngineStatus, LogProof, Receipt
+from lianzheng.ledger.ports import Application, ConsistencyProof, EngineStatus, LogProof, Receipt, StateProof
 from lianzheng.ledger.receipt import decode_receipt
+from lianzheng.ledger.snapshot import Snapshot
 from lianzheng.ledger.statement import HeadStatement, Statement, make_statement, verify_statement
 from lianzheng.ledger.transaction import Transaction, transaction_id
 from lianzheng.limits import CATCH_UP_MS, FOLLOW_POLL_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
@@ -143,9 +144,21 @@ class EmbeddedFollower:
         """Block time of this node's head."""
         return self._chain.time_ms
 
-    async def prove_log(self, index: int) -> LogProof:
-        """Proof of one entry under this node's head. Raises ``NotFoundError`` ``log_entry_unknown``."""
-        return await self._chain.prove_log(index)
+    async def prove_log(self, index: int, height: int | None = None) -> LogProof:
+        """Proof of one entry; errors as ``LedgerEngine.prove_log``."""
+        return await self._chain.prove_log(index, height)
+
+    async def prove_consistency(self, old_size: int, height: int | None = None) -> ConsistencyProof:
+        """Proof that the log only grew; errors as ``LedgerEngine.prove_consistency``."""
+        return await self._chain.prove_consistency(old_size, height)
+
+    async def prove_state(self, key: str, height: int | None = None) -> StateProof:
+        """Proof of one state entry or of its absence; errors as ``LedgerEngine.prove_state``."""
+        return await self._chain.prove_state(key, height)
+
+    def snapshot(self) -> Snapshot:
+        """The state at the head (LED-8)."""
+        return self._application.snapshot()
 
     def events(self, from_height: int) -> AsyncIterator[JsonObject]:
         """Events from a height on, then as they come."""
@@ -207,6 +220,7 @@ class EmbeddedFollower:
             raise ledger_forked(head.height)
         results = chain.execute(block)
         await chain.append(block, data, results)
+        chain.checkpoint_if_due()
 
     async def _accuse(self, block: Block) -> None:
         """The next block builds on another head than ours: if the sequencer signed it, keep the proof and stop."""

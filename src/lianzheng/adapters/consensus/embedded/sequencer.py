@@ -17,8 +17,9 @@ from lianzheng.errors import LianzhengError
 from lianzheng.ledger.block import Block, BlockResult, Head, SignedHead, head_signing_bytes
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
-from lianzheng.ledger.ports import Application, EngineStatus, LogProof, Receipt, TxResult
+from lianzheng.ledger.ports import Application, ConsistencyProof, EngineStatus, LogProof, Receipt, StateProof, TxResult
 from lianzheng.ledger.roots import results_root, transactions_root
+from lianzheng.ledger.snapshot import Snapshot
 from lianzheng.ledger.statement import HeadStatement, Statement, make_statement
 from lianzheng.ledger.transaction import Transaction, body_bytes, transaction_id
 from lianzheng.limits import (
@@ -129,9 +130,21 @@ class EmbeddedSequencer:
         """Block time of the head."""
         return self._chain.time_ms
 
-    async def prove_log(self, index: int) -> LogProof:
-        """Proof of one entry under the head. Raises ``NotFoundError`` ``log_entry_unknown``."""
-        return await self._chain.prove_log(index)
+    async def prove_log(self, index: int, height: int | None = None) -> LogProof:
+        """Proof of one entry; errors as ``LedgerEngine.prove_log``."""
+        return await self._chain.prove_log(index, height)
+
+    async def prove_consistency(self, old_size: int, height: int | None = None) -> ConsistencyProof:
+        """Proof that the log only grew; errors as ``LedgerEngine.prove_consistency``."""
+        return await self._chain.prove_consistency(old_size, height)
+
+    async def prove_state(self, key: str, height: int | None = None) -> StateProof:
+        """Proof of one state entry or of its absence; errors as ``LedgerEngine.prove_state``."""
+        return await self._chain.prove_state(key, height)
+
+    def snapshot(self) -> Snapshot:
+        """The state at the head (LED-8)."""
+        return self._application.snapshot()
 
     def events(self, from_height: int) -> AsyncIterator[JsonObject]:
         """Events from a height on, then as they come."""
@@ -236,6 +249,7 @@ class EmbeddedSequencer:
             for pending in batch:
                 _settle(pending.receipt, error)
             raise
+        chain.checkpoint_if_due()
         for index, (pending, result) in enumerate(zip(batch, results, strict=True)):
             self._pending.pop(pending.tx_id, None)
             plain = TxResult(result.code, result.data)

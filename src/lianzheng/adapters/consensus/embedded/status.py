@@ -22,6 +22,10 @@ def engine_status(chain: Chain, *, role: str, lag: int, running: bool, trouble: 
         warnings.append(f"The network has {len(groups)} control groups; fewer than four tolerate no loss.")
     if trouble is not None:
         warnings.append(f"The last exchange with the sequencer or a member failed: {trouble}.")
+    if chain.checkpoint_fault is not None:
+        warnings.append(
+            f"The last checkpoint could not be used or written ({chain.checkpoint_fault}); the blocks are complete."
+        )
     stopped = None
     if chain.fault is not None:
         stopped = chain.fault.code

@@ -23,7 +23,9 @@ CREATE TABLE IF NOT EXISTS blocks (
 CREATE TABLE IF NOT EXISTS transactions (
     tx_id BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS deltas (height INTEGER PRIMARY KEY, delta BLOB NOT NULL);
 """
+"""``deltas`` has what each block since the last checkpoint changed (LED-9); a database without it is replayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class BlockRow:
     head_hash: bytes
     block: bytes
     events: bytes
+    delta: bytes
     transactions: Sequence[tuple[bytes, int]]
     """Id and position of each transaction that can never stand again."""
 
@@ -83,10 +86,17 @@ class BlockStore:
             found.append(block)
         return found
 
-    def all_blocks(self) -> Iterator[bytes]:
-        """Every block in order."""
-        for (block,) in self._reader.execute("SELECT block FROM blocks ORDER BY height"):
-            yield block
+    def blocks_above(self, height: int) -> Iterator[tuple[bytes, bytes | None]]:
+        """Every block above ``height`` in order, with its changes where they are kept."""
+        query = (
+            "SELECT block, delta FROM blocks LEFT JOIN deltas USING (height) WHERE blocks.height > ?"
+            " ORDER BY blocks.height"
+        )
+        yield from self._reader.execute(query, (height,))
+
+    async def forget_deltas(self, height: int) -> None:
+        """Drop the changes up to ``height``: a checkpoint holds them. Raises ``sqlite3.Error``."""
+        await self._in_writer(self._forget_deltas, height)
 
     def events(self, height: int) -> bytes | None:
         """Canonical JSON of the events of one block, or None."""
@@ -130,11 +140,15 @@ class BlockStore:
     def _set_genesis(self, digest: bytes) -> None:
         _opened(self._write_connection).execute("INSERT INTO genesis VALUES (?)", (digest,))
 
+    def _forget_deltas(self, height: int) -> None:
+        _opened(self._write_connection).execute("DELETE FROM deltas WHERE height <= ?", (height,))
+
     def _append(self, row: BlockRow) -> None:
         connection = _opened(self._write_connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute("INSERT INTO blocks VALUES (?, ?, ?)", (row.height, row.block, row.events))
+            connection.execute("INSERT INTO deltas VALUES (?, ?)", (row.height, row.delta))
             connection.executemany(
                 "INSERT OR IGNORE INTO transactions VALUES (?, ?, ?)",
                 [(tx_id, row.height, position) for tx_id, position in row.transactions],
