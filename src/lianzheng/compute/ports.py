@@ -15,6 +15,8 @@ from lianzheng.encoding.model import Record
 from lianzheng.ledger.ports import Receipt
 
 __all__ = [
+    "Ask",
+    "AskStore",
     "DatasetLoad",
     "DatasetStore",
     "EpochStatus",
@@ -64,12 +66,16 @@ class DatasetLoad:
     as_of: str
     people: int
     loaded_ms: int
+    digest: bytes | None = None
+    """SHA-256 of the source's bytes."""
+    skipped: int = 0
+    """Bad rows of the source that the operator agreed to leave out."""
 
 
 class DatasetStore(Protocol):
     """Rows of this member's datasets. Readers see the last finished load, whole."""
 
-    async def begin_load(self, dataset: str, as_of: str) -> int:
+    async def begin_load(self, dataset: str, as_of: str, digest: bytes | None = None, skipped: int = 0) -> int:
         """A new snapshot, invisible until :meth:`finish_load`."""
 
     async def elements(self, idnorms: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -79,13 +85,19 @@ class DatasetStore(Protocol):
         """Add rows to a snapshot that is being loaded. Raises ``ConflictError`` ``person_duplicate``."""
 
     async def finish_load(self, snapshot: int, now_ms: int) -> DatasetLoad:
-        """Readers see this snapshot from now on; the one before is deleted."""
+        """Readers see this snapshot from now on, with all that other slices keep under it: one switch for all.
+
+        The one before is invisible from the same moment on; :meth:`purge` deletes it.
+        """
 
     async def abandon_load(self, snapshot: int) -> None:
         """The snapshot and its rows are gone."""
 
     async def abandon_unfinished(self) -> None:
-        """At start: what a crash left half-loaded is gone."""
+        """At start, before any load begins: what a crash left half-loaded or undeleted is gone."""
+
+    async def purge(self) -> None:
+        """Loads that were replaced are deleted, in steps short enough for the gate to count in between."""
 
     async def current(self, dataset: str) -> DatasetLoad | None:
         """The load that readers see."""
@@ -199,13 +211,51 @@ class UseStore(Protocol):
         """Request and answer bytes under the task, in the order given."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request of this member at a provider's gate, as it is sent: the provider may have counted it."""
+
+    request_hash: bytes
+    provider: str
+    task: bytes
+    cid: bytes
+    call: bytes = field(repr=False)
+    """Canonical bytes of the ``GateCall``."""
+    time_ms: int
+    """Of the request: after the skew that GATE-1 allows it is refused even as a repeat."""
+    until_ms: int
+    """End of the last epoch asked for: until then the provider keeps its answer (GATE-8)."""
+
+
+class AskStore(Protocol):
+    """The requester's questions from before they are sent until their receipt is kept (GATE-8, GATE-10)."""
+
+    async def keep(self, asks: Sequence[Ask]) -> None:
+        """They are about to be sent; keeping one again changes nothing."""
+
+    async def open_for(self, task: bytes, cid: bytes) -> list[Ask]:
+        """Questions under a task and a consent of which nobody knows whether they were counted, oldest first."""
+
+    async def open(self) -> list[Ask]:
+        """All of these, oldest first."""
+
+    async def close(self, request_hash: bytes, code: str) -> None:
+        """It gets no answer any more, for this reason; the request stays, because it may have been counted."""
+
+    async def drop(self, request_hash: bytes) -> None:
+        """It was surely not counted."""
+
+    async def forget(self, before_ms: int) -> None:
+        """Questions whose epochs ended before."""
+
+
 class ReceiptStore(Protocol):
     """The requester's side of usage receipts (GATE-10)."""
 
     async def save_receipt(
         self, task: bytes, provider: str, cid: bytes, request_hash: bytes, receipt: bytes, time_ms: int
     ) -> None:
-        """Keep the canonical bytes of a ``UsageReceipt``; saving it again changes nothing."""
+        """Keep the canonical bytes of a ``UsageReceipt``; its :class:`Ask` is over. Saving it again changes nothing."""
 
     async def receipts(self, task: bytes, provider: str) -> list[tuple[bytes, bytes]]:
         """cid and receipt bytes, in the order kept."""

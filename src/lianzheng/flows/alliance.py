@@ -15,7 +15,7 @@ from lianzheng.compute.datasets.model import dataset_record
 from lianzheng.compute.gate.model import UsageReceipt, ViewEpoch, request_hash
 from lianzheng.compute.gate.requester import GateClient, Opened
 from lianzheng.compute.model import dataset_of
-from lianzheng.compute.ports import ReceiptStore
+from lianzheng.compute.ports import AskStore, ReceiptStore
 from lianzheng.compute.protocols.hidden_query.client import current_epoch
 from lianzheng.compute.protocols.hidden_query.retrieval import RetrievalClient
 from lianzheng.compute.tasks.model import TaskContract, task_record
@@ -69,7 +69,10 @@ class AllianceAssessment:
         clients: ClientBook,
         state: Callable[[], StateView],
         clock: Clock,
+        asks: AskStore | None = None,
     ) -> None:
+        """``asks`` is the store of ``gate``'s questions, for :meth:`resume`."""
+        self._asks = asks
         self._consents = consents
         self._gate = gate
         self._tables = tables
@@ -92,6 +95,21 @@ class AllianceAssessment:
         bands = [trace.bands for trace in traces]
         assessment = await self._suitability.assess(case_id, reference, score, customer, bands)
         return Traced(assessment, score, tuple(traces))
+
+    async def resume(self) -> int:
+        """Receipts now kept of questions whose answers were lost; one that is refused or still unheard stays for later.
+
+        What the provider has counted must not be missing here, or its report would not fit (GATE-8, GATE-10).
+        """
+        kept = 0
+        for ask in await self._asks.open() if self._asks is not None else ():
+            try:
+                receipt = await self._gate.repeat(ask)
+                await self._keep_receipt(ask.task, ask.provider, ask.cid, receipt)
+            except LianzhengError:  # noted with the question where it is final
+                continue
+            kept += 1
+        return kept
 
     async def ask_all(self, reference: str, task: bytes) -> tuple[ProviderTrace, ...]:
         """Every provider of the task, asked at once, in the order of the contract. Raises ``task_unknown``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from lianzheng.compute.tasks.model import TaskApprove, TaskContract, TaskRefuse, approval_record
@@ -26,11 +27,15 @@ class TaskDesk:
         self._state = state
         self._tasks = tasks
         self._acts = acts
+        self._recording = asyncio.Lock()
 
     async def propose(self, contract: TaskContract) -> tuple[bytes, Receipt]:
-        """The task's id and receipt. Raises ``RefusedError`` with the rule's code, as all below."""
+        """The task's id and receipt; the same contract again gets the same.
+
+        Raises ``RefusedError`` with the rule's code, as all below.
+        """
         task, receipt = await self._tasks.propose(contract)
-        await self._acts.record_message(task_case(task), "task", _ROLE, "contract.json", contract)
+        await self._record(task, "contract.json", contract)
         return task, receipt
 
     async def approve(self, task: bytes) -> Receipt:
@@ -41,7 +46,7 @@ class TaskDesk:
         except RefusedError as error:
             await self._complete(error, task, "approved", None, "approval.json", approval)
             raise
-        await self._acts.record_message(task_case(task), "task", _ROLE, "approval.json", approval)
+        await self._record(task, "approval.json", approval)
         return receipt
 
     async def refuse(self, task: bytes, reason: str) -> Receipt:
@@ -52,7 +57,7 @@ class TaskDesk:
         except RefusedError as error:
             await self._complete(error, task, "refused", reason, "refusal.json", refusal)
             raise
-        await self._acts.record_message(task_case(task), "task", _ROLE, "refusal.json", refusal)
+        await self._record(task, "refusal.json", refusal)
         return receipt
 
     async def _complete(
@@ -61,4 +66,9 @@ class TaskDesk:
         """The same decision stands already, perhaps by a try that a crash cut off before it was on record."""
         found = approval_record(self._state(), task, self._me) if error.code == "task_already_decided" else None
         if found is not None and (found.decision, found.reason) == (decision, reason):
+            await self._record(task, name, message)
+
+    async def _record(self, task: bytes, name: str, message: Record) -> None:
+        """On record once, however often the act is repeated."""
+        async with self._recording:
             await self._acts.complete(task_case(task), "task", _ROLE, name, message)

@@ -14,12 +14,14 @@ from lianzheng.adapters.consensus.embedded import EmbeddedFollower, EmbeddedSequ
 from lianzheng.adapters.keystore.passphrase import load_passphrase
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.sources.csv import parse_csv
+from lianzheng.adapters.storage.asks import AskRepository
 from lianzheng.adapters.storage.compute import DatasetRepository, EpochRepository, PeerTableRepository
 from lianzheng.adapters.storage.consent import SqlConsentStore, SqlRefusalStore
 from lianzheng.adapters.storage.database import Database, sqlite_url
 from lianzheng.adapters.storage.evidence import SqlEvidenceRepository
 from lianzheng.adapters.storage.gate import ReceiptRepository, UseRepository
 from lianzheng.adapters.storage.identity import SqlEnrolmentStore
+from lianzheng.adapters.storage.outbox import SqlOutbox
 from lianzheng.adapters.storage.suitability import SqlCustomerStore, SqlSuitabilityStore
 from lianzheng.adapters.storage.usemark import UseMark
 from lianzheng.adapters.transport.client import PeerAddress, PeerClient
@@ -32,6 +34,7 @@ from lianzheng.compute.gate.requester import GateClient
 from lianzheng.compute.gate.service import GateService
 from lianzheng.compute.gate.workers import LocalGateWorkers, ProcessGateWorkers
 from lianzheng.compute.protocols.hidden_query.retrieval import RetrievalClient
+from lianzheng.compute.tasks.model import TASK_DECISIONS
 from lianzheng.compute.tasks.service import TaskService
 from lianzheng.compute.views.service import ViewService
 from lianzheng.consent.revocation import RevocationService
@@ -77,6 +80,8 @@ class Parts:
     dataset_store: DatasetRepository
     uses: UseRepository
     peer_tables: PeerTableRepository
+    asks: AskRepository
+    outbox: SqlOutbox
     gate_workers: LocalGateWorkers | ProcessGateWorkers
 
 
@@ -91,6 +96,7 @@ class _Base:
     database: Database
     peers: PeerClient
     engine: Engine
+    outbox: SqlOutbox
     sender: TransactionSender
     directory: MemberDirectory
     capture: CaptureContext
@@ -152,6 +158,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         config.did,
     )
     peer_tables = PeerTableRepository(base.database)
+    asks = AskRepository(base.database)
     acts = ActRecorder(evidence, base.capture, clock)
     consent_desk = ConsentDesk(consents, consent_store, acts)
     tasks = TaskService(base.sender, uses)
@@ -187,10 +194,21 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         consent_store=consent_store,
         receipts=receipts,
         suitability=suitability,
-        alliance=_alliance(base, consent_store, receipts, peer_tables, suitability, clients),
+        alliance=_alliance(base, consent_store, receipts, asks, peer_tables, suitability, clients),
         evidence=evidence,
     )
-    return Parts(services, base.engine, base.database, base.peers, dataset_store, uses, peer_tables, gate_workers)
+    return Parts(
+        services,
+        base.engine,
+        base.database,
+        base.peers,
+        dataset_store,
+        uses,
+        peer_tables,
+        asks,
+        base.outbox,
+        gate_workers,
+    )
 
 
 def _base(config: NodeConfig, clock: Clock) -> _Base:
@@ -207,10 +225,13 @@ def _base(config: NodeConfig, clock: Clock) -> _Base:
     peers = PeerClient(config.peer.certificate, config.peer.private_key, address)
     engine = _engine(config, clock, genesis, keystore, peers)
     sign = partial(keystore.sign, NODE_KEY)
-    sender = TransactionSender(engine, sign, genesis.chain_id, config.did, "#node", clock)
-    capture = CaptureContext(system="lianzheng-node", software_version=__version__, channel="internal", local_time_ms=0)
     database = Database(sqlite_url(config.data_dir / "node.db"))
-    return _Base(config, clock, genesis, keystore, database, peers, engine, sender, directory, capture)
+    outbox = SqlOutbox(database)
+    sender = TransactionSender(
+        engine, sign, genesis.chain_id, config.did, "#node", clock, outbox=outbox, once=TASK_DECISIONS
+    )
+    capture = CaptureContext(system="lianzheng-node", software_version=__version__, channel="internal", local_time_ms=0)
+    return _Base(config, clock, genesis, keystore, database, peers, engine, outbox, sender, directory, capture)
 
 
 def _engine(
@@ -307,6 +328,7 @@ def _alliance(
     base: _Base,
     consents: SqlConsentStore,
     receipts: ReceiptRepository,
+    asks: AskRepository,
     peer_tables: PeerTableRepository,
     suitability: SuitabilityService,
     clients: ClientBook,
@@ -314,9 +336,9 @@ def _alliance(
     def state() -> StateView:
         return base.engine.state
 
-    gate = GateClient(base.config.did, base.genesis.chain_id, base.sign, base.peers, state, base.clock)
+    gate = GateClient(base.config.did, base.genesis.chain_id, base.sign, base.peers, state, base.clock, asks=asks)
     tables = RetrievalClient(base.genesis.chain_id, base.peers, peer_tables, state)
-    return AllianceAssessment(consents, gate, tables, receipts, suitability, clients, state, base.clock)
+    return AllianceAssessment(consents, gate, tables, receipts, suitability, clients, state, base.clock, asks)
 
 
 def _client_key(keystore: SealedFileKeyStore) -> bytes:

@@ -19,7 +19,7 @@ from lianzheng.consent.model import consent_state_key
 from lianzheng.encoding.binary import b64u_decode
 from lianzheng.errors import ConfigError, LianzhengError
 from lianzheng.governance.model import REACHABLE
-from lianzheng.limits import REQUEST_SKEW_MS
+from lianzheng.limits import OUTBOX_KEEP_MS, REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
 from lianzheng.node.config import InternalConfig, NodeConfig, PeerConfig
 
@@ -66,6 +66,7 @@ class Node:
         )
         self._workers = [
             asyncio.create_task(_repeat("evidence", _AGAIN_S, parts.services.evidence.run), name="evidence"),
+            asyncio.create_task(_repeat("asks", _AGAIN_S, parts.services.alliance.resume), name="asks"),
             asyncio.create_task(_repeat("grants", _GRANTS_S, parts.services.consents.flush_due), name="grants"),
             asyncio.create_task(_repeat("slow", _SLOW_S, self._slow), name="slow"),
             asyncio.create_task(_repeat("withdrawals", _AGAIN_S, self._watch_withdrawals), name="withdrawals"),
@@ -119,6 +120,8 @@ class Node:
         await self._parts.services.views.expire()
         await self._parts.uses.forget_nonces(now_ms - 2 * REQUEST_SKEW_MS)
         await self._parts.peer_tables.forget(now_ms)
+        await self._parts.asks.forget(now_ms)
+        await self._parts.outbox.forget(now_ms - OUTBOX_KEEP_MS)
         await self._parts.services.revocations.retry_unposted()
         for der in self._certificates():
             if der not in self._trusted and self._tls is not None:

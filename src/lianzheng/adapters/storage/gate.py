@@ -23,6 +23,7 @@ from lianzheng.adapters.storage.tables.compute import (
     received_task_salt,
     view_epoch,
 )
+from lianzheng.adapters.storage.tables.resume import gate_ask
 from lianzheng.adapters.storage.usemark import UseMark
 from lianzheng.compute.ports import TaskUses, UseClaim
 from lianzheng.compute.tasks.model import TaskCounts
@@ -222,6 +223,7 @@ class ReceiptRepository:
         }
         async with self._database.begin() as connection:
             await connection.execute(upsert(received_receipt).values(**values).on_conflict_do_nothing())
+            await connection.execute(delete(gate_ask).where(gate_ask.c.request_hash == request_hash))
 
     async def receipts(self, task: bytes, provider: str) -> list[tuple[bytes, bytes]]:
         query = (

@@ -19,6 +19,7 @@ from lianzheng.ledger.context import StateView
 from lianzheng.limits import TASK_PROVIDERS_MAX, TASK_VIEWS_MAX
 
 __all__ = [
+    "TASK_DECISIONS",
     "ApprovalRecord",
     "ReportRecord",
     "TaskApprove",
@@ -37,6 +38,10 @@ __all__ = [
     "task_key",
     "task_record",
 ]
+
+
+TASK_DECISIONS = ("task.propose", "task.approve", "task.refuse", "task.cancel", "task.close")
+"""Each can stand once: one contract, one decision of a provider, one end. A repeat is told of the first."""
 
 
 class TaskContract(Record):
