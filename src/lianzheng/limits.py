@@ -183,9 +183,6 @@ TRANSACTION_LIFE_MS = 3600 * 1000
 OUTBOX_KEEP_MS = 24 * 3600 * 1000
 """How long the repeat of a member's act is told of the first: longer than any client goes on trying."""
 
-OUTBOX_KEEP_MS = 24 * 3600 * 1000
-"""How long the repeat of a member's act is told of the first: longer than any client goes on trying."""
-
 WALLET_BYTES_MAX = 8 * 1024 * 1024
 """A wallet with some hundred consents and its access log."""
 
