@@ -15,6 +15,7 @@ from lianzheng.compute.views.service import ViewService
 from lianzheng.consent.ports import ConsentStore
 from lianzheng.consent.revocation import RevocationService
 from lianzheng.consent.service import ConsentService
+from lianzheng.encoding.model import Record
 from lianzheng.errors import LianzhengError
 from lianzheng.evidence.service import EvidenceService
 from lianzheng.flows.acts import ActRecorder
@@ -29,7 +30,6 @@ from lianzheng.identity.service import IssuerService
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import LedgerEngine, Receipt
 from lianzheng.ledger.sender import TransactionSender
-from lianzheng.ledger.statement import HeadStatement
 from lianzheng.suitability.service import SuitabilityService
 
 __all__ = ["GateLog", "HeadWitness", "LoggedUse", "NodeServices", "Orderer"]
@@ -46,7 +46,7 @@ class Orderer(Protocol):
 class HeadWitness(Protocol):
     """What every node serves: how far it is, signed (GATE-4)."""
 
-    async def head_statement(self, nonce: bytes) -> HeadStatement: ...
+    async def head_statement(self, nonce: bytes) -> Record: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 
 from lianzheng import __version__
-from lianzheng.adapters.consensus.embedded import EmbeddedFollower, EmbeddedSequencer
+from lianzheng.adapters.consensus.embedded import EmbeddedSequencer
 from lianzheng.adapters.keystore.passphrase import load_passphrase
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.sources.csv import parse_csv
@@ -25,7 +25,7 @@ from lianzheng.adapters.storage.outbox import SqlOutbox
 from lianzheng.adapters.storage.suitability import SqlCustomerStore, SqlSuitabilityStore
 from lianzheng.adapters.storage.usemark import UseMark
 from lianzheng.adapters.transport.client import PeerAddress, PeerClient
-from lianzheng.adapters.transport.links import PeerLedgerLink, PeerRevocationRelay
+from lianzheng.adapters.transport.links import PeerRevocationRelay
 from lianzheng.api.services import GateLog, NodeServices
 from lianzheng.clock import Clock
 from lianzheng.compute.datasets.service import DatasetService
@@ -39,7 +39,6 @@ from lianzheng.compute.tasks.service import TaskService
 from lianzheng.compute.views.service import ViewService
 from lianzheng.consent.revocation import RevocationService
 from lianzheng.consent.service import ConsentService, RequesterIdentity
-from lianzheng.contracts.machine import Machine
 from lianzheng.errors import ConfigError, FormatError, NotFoundError
 from lianzheng.evidence.model import CaptureContext
 from lianzheng.evidence.service import EvidenceService
@@ -58,13 +57,13 @@ from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.sender import TransactionSender
 from lianzheng.limits import GENESIS_BYTES_MAX
 from lianzheng.node.config import NodeConfig
+from lianzheng.node.engines import Engine, build_engine
 from lianzheng.node.gateways import LiveMembers, TokenBucket
 from lianzheng.node.setup import NODE_KEY
 from lianzheng.suitability.service import SuitabilityService
 
 __all__ = ["Parts", "build", "load_genesis"]
 
-Engine = EmbeddedSequencer | EmbeddedFollower
 _LOG = structlog.get_logger("lianzheng.node")
 _CLIENT_KEY = "client-references"
 
@@ -125,7 +124,7 @@ def load_genesis(config: NodeConfig) -> Genesis:
             next_step="Copy the network's genesis.json there again and compare its digest with the others'.",
         ) from error
     dids = [did_of(CreationOperation.from_json(member.did_operation)) for member in genesis.members]
-    if config.did not in dids:
+    if config.did not in dids and genesis.ordering is not None:  # who joins a network of CometBFT brings its own node
         raise ConfigError("genesis_member_missing", f"{path} does not name this node's member as a founder.")
     return genesis
 
@@ -223,8 +222,8 @@ def _base(config: NodeConfig, clock: Clock) -> _Base:
         return None if member is None or not member.endpoint else PeerAddress(member.endpoint, member.certificate)
 
     peers = PeerClient(config.peer.certificate, config.peer.private_key, address)
-    engine = _engine(config, clock, genesis, keystore, peers)
     sign = partial(keystore.sign, NODE_KEY)
+    engine = build_engine(config, clock, genesis, sign, peers)
     database = Database(sqlite_url(config.data_dir / "node.db"))
     outbox = SqlOutbox(database)
     sender = TransactionSender(
@@ -232,39 +231,6 @@ def _base(config: NodeConfig, clock: Clock) -> _Base:
     )
     capture = CaptureContext(system="lianzheng-node", software_version=__version__, channel="internal", local_time_ms=0)
     return _Base(config, clock, genesis, keystore, database, peers, engine, outbox, sender, directory, capture)
-
-
-def _engine(
-    config: NodeConfig, clock: Clock, genesis: Genesis, keystore: SealedFileKeyStore, peers: PeerClient
-) -> Engine:
-    machine, sign = Machine(genesis), partial(keystore.sign, NODE_KEY)
-    database, height_file = config.data_dir / "ledger.db", config.data_dir / "ledger.height"
-    if config.did == genesis.sequencer.did:
-        return EmbeddedSequencer(
-            machine,
-            genesis,
-            database=database,
-            height_file=height_file,
-            sign=sign,
-            clock=clock,
-            heartbeat_ms=config.ledger.heartbeat_ms,
-        )
-    others = [
-        did
-        for did, member in ((did_of(CreationOperation.from_json(m.did_operation)), m) for m in genesis.members)
-        if member.endpoint is not None and did not in (config.did, genesis.sequencer.did)
-    ]
-    return EmbeddedFollower(
-        machine,
-        genesis,
-        PeerLedgerLink(peers, genesis.sequencer.did),
-        did=config.did,
-        sign=sign,
-        database=database,
-        height_file=height_file,
-        clock=clock,
-        witnesses=[PeerLedgerLink(peers, did) for did in others],
-    )
 
 
 def _issuer(base: _Base, clients: ClientBook, test_network: bool) -> IssuerService:

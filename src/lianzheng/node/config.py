@@ -51,8 +51,12 @@ class PeerConfig(_Section):
 class LedgerConfig(_Section):
     """The engine and where its files stand."""
 
-    engine: Literal["embedded"] = "embedded"
+    engine: Literal["embedded", "cometbft"] = "embedded"
     genesis: Path
+    home: Path = Path("cometbft")
+    """CometBFT's own folder; its settings, keys and data stand there."""
+    binary: Path | None = None
+    """CometBFT's program, where it is not the one of `make cometbft` or on the path."""
     heartbeat_ms: Annotated[int, Field(strict=True, ge=1000)] = 600_000
     """An empty block at least this often, so that block time never stands still for longer."""
 

@@ -9,6 +9,7 @@ from lianzheng.adapters.transport.client import PeerClient
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode_object
 from lianzheng.errors import FormatError, LianzhengError
+from lianzheng.ledger.cometbft import CometStatement
 from lianzheng.ledger.statement import HeadStatement
 from lianzheng.limits import BLOCK_BYTES_MAX, BLOCKS_ANSWER_MAX, MESSAGE_BYTES_MAX
 
@@ -46,6 +47,11 @@ class PeerLedgerLink:
         """The member's signed answer to ``nonce`` (GATE-4)."""
         path = f"/peer/v1/ledger/head-statements/{b64u_encode(nonce)}"
         return HeadStatement.from_bytes(await self._client.get_bytes(self._did, path, MESSAGE_BYTES_MAX))
+
+    async def comet_statement(self, nonce: bytes) -> CometStatement:
+        """As :meth:`head_statement` under CometBFT: with the commit for the height (GATE-4)."""
+        path = f"/peer/v1/ledger/head-statements/{b64u_encode(nonce)}"
+        return CometStatement.from_bytes(await self._client.get_bytes(self._did, path, MESSAGE_BYTES_MAX))
 
 
 class PeerRevocationRelay:

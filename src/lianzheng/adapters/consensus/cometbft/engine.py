@@ -5,29 +5,36 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lianzheng.adapters.consensus.cometbft.application import AbciApplication, Validators
 from lianzheng.adapters.consensus.cometbft.chain import CometChain
+from lianzheng.adapters.consensus.cometbft.freshness import CometFreshness, Ring, StatementSource
+from lianzheng.adapters.consensus.cometbft.heads import fetch_head
+from lianzheng.adapters.consensus.cometbft.precommit import last_precommit_height
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
 from lianzheng.adapters.consensus.cometbft.server import AbciServer
 from lianzheng.adapters.consensus.cometbft.supervisor import EngineProcess
-from lianzheng.adapters.consensus.embedded.faults import ledger_unavailable, stop_error
+from lianzheng.adapters.consensus.embedded.faults import ledger_stale, ledger_unavailable, stop_error
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
+from lianzheng.encoding.framing import tagged
 from lianzheng.errors import ConfigError, LianzhengError, UnavailableError
+from lianzheng.ledger.cometbft import CometStatement
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import Application, EngineStatus, Receipt, TxResult
+from lianzheng.ledger.statement import Statement
 from lianzheng.ledger.transaction import Transaction, body_bytes, transaction_id
-from lianzheng.limits import RECEIPT_WAIT_MS
+from lianzheng.limits import CATCH_UP_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
 
 __all__ = ["CometEngine", "CometFiles"]
 
 _CONNECT_S = 30
 _RETRY_S = 0.1
+_ASK_AGAIN_S = 1
 _GROUPS_MIN = 4
 
 
@@ -65,15 +72,33 @@ class CometEngine:
     """Submits through this member's own engine and waits for the block in the application itself."""
 
     def __init__(
-        self, application: Application, genesis: Genesis, files: CometFiles, validators: Validators, clock: Clock
+        self,
+        application: Application,
+        genesis: Genesis,
+        files: CometFiles,
+        powers: Validators,
+        ring: Callable[[StateView], Ring],
+        clock: Clock,
+        *,
+        did: str,
+        sign: Callable[[bytes], bytes],
+        source: Callable[[str], StatementSource],
     ) -> None:
+        """``did`` and ``sign`` are this member's, by its ``#node`` key; ``source`` is the way to another member's node;
+        ``powers`` and ``ring`` are read off a state.
+        """
         self._genesis = genesis
+        self._did = did
+        self._sign = sign
+        self._ring = ring
         self._application = application
         self._files = files
         self._chain = CometChain(application, genesis, files.database, files.height_file)
-        self._abci = AbciApplication(self._chain, validators, clock)
+        self._abci = AbciApplication(self._chain, powers, clock)
         self._server = AbciServer(files.home / "abci.sock", self._abci.handle, self._fail)
         self._process = EngineProcess(files.binary, files.home)
+        self._fresh = CometFreshness(clock, genesis.chain_id, did, source)
+        self._asking: asyncio.Task[None] | None = None
         self._rpc: CometRpc | None = None
         self._running = False
 
@@ -95,10 +120,15 @@ class CometEngine:
         except LianzhengError:
             await self.stop()
             raise
+        self._asking = asyncio.create_task(self._ask(), name="ledger-freshness")
 
     async def stop(self) -> None:
         """End the engine, then the socket, then the files."""
         self._running = False
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+            self._asking = None
         await self._process.stop()
         await self._server.stop()
         if self._rpc is not None:
@@ -151,6 +181,42 @@ class CometEngine:
         """Process id of the engine while it runs."""
         return self._process.pid
 
+    async def catch_up(self) -> None:
+        """Wait for a height that another member has shown; gives up after ``CATCH_UP_MS``, for ``assert_fresh``."""
+        await self._reach(self._fresh.required_height)
+
+    def assert_fresh(self) -> None:
+        """Return only if this node may answer on its head (GATE-4).
+
+        Raises ``UnavailableError``: ``ledger_stale``, ``ledger_rolled_back``, ``ledger_stopped`` or the reason of the
+        stop.
+        """
+        self._check_running()
+        self._chain.check_served()
+        self._fresh.check(self._chain.height)
+
+    async def refresh(self) -> bool:
+        """Ask every other validator's node how far it is; whether enough of them answered."""
+        return await self._fresh.ask(self._ring(self.state))
+
+    async def head_statement(self, nonce: bytes) -> CometStatement:
+        """This member's signed answer to a node's nonce, with the commit for its height (GATE-4, B32).
+
+        Given only once this node's head has reached what its validator has precommitted; else ``UnavailableError``
+        ``ledger_stale``.
+        """
+        self._check_running()
+        self._chain.check_served()
+        bound = last_precommit_height(self._files.home / "data" / "priv_validator_state.json")
+        await self._reach(bound)
+        height, head_hash = self._chain.height, self._chain.head_hash
+        if height < bound:
+            raise ledger_stale("This node has not yet reached the height that its validator has precommitted.")
+        head = await fetch_head(self._required_rpc, height) if height else None
+        statement = Statement(chain_id=self._genesis.chain_id, nonce=nonce, height=height, head_hash=head_hash)
+        signature = self._sign(tagged("head-statement", statement.to_bytes()))
+        return CometStatement(statement=statement, signer=self._did, signature=signature, head=head)
+
     def status(self) -> EngineStatus:
         """Where this node stands (CON-7: fewer than four groups tolerate no loss)."""
         chain = self._chain
@@ -158,6 +224,7 @@ class CometEngine:
         warnings = []
         if len(groups) < _GROUPS_MIN:
             warnings.append(f"The network has {len(groups)} control groups; fewer than four tolerate no loss.")
+        warnings += [f"The answer of {did} did not count: {code}." for did, code in sorted(self._fresh.trouble.items())]
         stopped = None
         if chain.fault is not None:
             stopped = chain.fault.code
@@ -170,8 +237,8 @@ class CometEngine:
             head_hash=chain.head_hash,
             app_hash=chain.application_hash,
             time_ms=chain.time_ms,
-            role="validator",
-            lag=0,
+            role="validator" if self._ring(self.state).power_of(self._did) else "follower",
+            lag=max(self._fresh.required_height - chain.height, 0),
             stopped=stopped,
             warnings=tuple(warnings),
         )
@@ -184,6 +251,16 @@ class CometEngine:
         """Events from a height on, then as they come."""
         return self._chain.events(from_height)
 
+    async def _reach(self, height: int) -> None:
+        if self._chain.height < height:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._chain.wait_height(height), CATCH_UP_MS / 1000)
+
+    async def _ask(self) -> None:
+        while self._running:
+            answered = await self.refresh()
+            await asyncio.sleep(HEAD_ASK_MS / 1000 if answered else _ASK_AGAIN_S)
+
     @property
     def _required_rpc(self) -> CometRpc:
         if self._rpc is None:
@@ -193,6 +270,7 @@ class CometEngine:
     def _fail(self, fault: LianzhengError) -> None:
         """The application cannot go on: say so to everybody who waits; the engine ends by itself."""
         self._running = False
+        self._process.give_up()
         self._chain.halt(fault)
         self._abci.connected.set()
 

@@ -80,6 +80,10 @@ class EngineProcess:
             )
         self._task = asyncio.create_task(self._watch(), name="engine")
 
+    def give_up(self) -> None:
+        """Start it no more: its application cannot go on."""
+        self._stopping.set()
+
     async def stop(self) -> None:
         """End the process and stop watching; killed if it does not end by itself in time."""
         self._stopping.set()
