@@ -65,6 +65,9 @@ async def each(lines: Sequence[BatchLine], step: Callable[[BatchLine], Awaitable
             line.outcome = error
 
     waiting = [take(line) for line in lines if line.outcome is None]
+    if len(waiting) == 1:
+        await waiting[0]
+        return
     for failure in await asyncio.gather(*waiting, return_exceptions=True):
         if failure is not None:  # unforeseen: it goes on its way once nothing of this batch is under way any more
             raise failure

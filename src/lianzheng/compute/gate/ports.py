@@ -45,7 +45,10 @@ class RateLimit(Protocol):
 
 
 class GateWorkers(Protocol):
-    """Who does the curve work of batches. Each list answers its argument in order."""
+    """Who does the curve work of requests. Each list answers its argument in order."""
+
+    lanes: int
+    """Groups of works that it can do side by side."""
 
     async def verify(self, works: Sequence[TokenWork]) -> list[Element]:
         """GATE-6 and GATE-7. Raises ``UnavailableError`` ``gate_workers_lost``."""

@@ -16,7 +16,8 @@ from lianzheng.compute.gate.checks import (
     check_task,
     open_epochs,
 )
-from lianzheng.compute.gate.evaluation import context_of, evaluate
+from lianzheng.compute.gate.evaluation import context_of
+from lianzheng.compute.gate.gathering import GatheringWorkers
 from lianzheng.compute.gate.model import (
     Evaluation,
     GateAnswer,
@@ -40,7 +41,6 @@ from lianzheng.governance.model import parameter_key
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.ports import LedgerEngine
 from lianzheng.limits import GATE_BATCH_MAX, REQUEST_SKEW_MS
-from lianzheng.zk.spseq import PublicKey
 
 __all__ = ["GateService"]
 
@@ -64,7 +64,7 @@ class GateService:
         key_id: str = "#node",
         workers: GateWorkers | None = None,
     ) -> None:
-        """``workers`` do the curve work of batches; without any it is done in this process."""
+        """``workers`` do the curve work; without any it is done on a thread of this process."""
         self._me = me
         self._chain_id = chain_id
         self._genesis_ms = genesis_ms
@@ -77,21 +77,17 @@ class GateService:
         self._sign = sign
         self._clock = clock
         self._key_id = key_id
-        self._workers = workers or LocalGateWorkers(chain_id)
+        self._workers: GateWorkers = GatheringWorkers(workers or LocalGateWorkers(chain_id))
 
     async def answer(self, peer: str, raw: bytes) -> bytes:
         """Canonical bytes of a signed :class:`GateAnswer` to the :class:`GateCall` in ``raw`` from member ``peer``.
 
         Raises whatever check refuses first, with that check's code; then nothing has been evaluated or counted.
         """
-        call = GateCall.from_bytes(raw)
-        try:
-            answer = await self._answer(peer, call)
-        except LianzhengError as error:
-            self._log.refused(peer, call.request, error)
-            raise
-        self._log.answered(peer, call.request)
-        return answer
+        (outcome,) = await self._outcomes(peer, [BatchLine(raw)])
+        if isinstance(outcome, LianzhengError):
+            raise outcome
+        return outcome
 
     async def answer_many(self, peer: str, raws: Sequence[bytes]) -> list[bytes | LianzhengError]:
         """For each call in ``raws``, in their order, what :meth:`answer` would answer or raise (EQ-1).
@@ -101,7 +97,10 @@ class GateService:
         """
         if not 0 < len(raws) <= GATE_BATCH_MAX:
             raise FormatError("batch_size", f"A batch must have 1 to {GATE_BATCH_MAX} calls.")
-        lines = [BatchLine(raw) for raw in raws]
+        return await self._outcomes(peer, [BatchLine(raw) for raw in raws])
+
+    async def _outcomes(self, peer: str, lines: Sequence[BatchLine]) -> list[bytes | LianzhengError]:
+        """Every line through all gates, in their order."""
         await each(lines, partial(self._enter, peer))
         await together(lines, self._verify_lines)
         await each(lines, self._before_evaluation)
@@ -115,19 +114,6 @@ class GateService:
         return [line.result() for line in lines]
 
     # --- one call, gate after gate -------------------------------------------------------------------------------
-
-    async def _answer(self, peer: str, call: GateCall) -> bytes:
-        asked = await self._gates_1_to_5(peer, call)
-        points = tokens.decode_points(asked.token)
-        tokens.verify_issuer_signature(points, PublicKey.from_bytes(asked.issuer_key))
-        tokens.verify_holder_signature(asked.token, points)
-        stored = await self._gate_8(asked)
-        if stored is not None:
-            return stored
-        context = partial(context_of, request=asked.request, digest=asked.claim.request_hash)
-        keys = [(view, self._key(view)) for view in asked.request.views]
-        evaluations = [evaluate(key.scalar, key.point, points.b, context(view)) for view, key in keys]
-        return await self._release(asked, evaluations)
 
     async def _gates_1_to_5(self, peer: str, call: GateCall) -> Asked:
         request, state, now = call.request, self._engine.state, self._now()
@@ -170,7 +156,7 @@ class GateService:
         await self._gate_4(asked.token, asked.request)
         return await self._uses.count(asked.claim, answer)
 
-    # --- the same for the calls of a batch -----------------------------------------------------------------------
+    # --- the steps of calls together -----------------------------------------------------------------------------
 
     async def _enter(self, peer: str, line: BatchLine) -> None:
         line.call = GateCall.from_bytes(line.raw)

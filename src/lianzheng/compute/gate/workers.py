@@ -1,4 +1,4 @@
-"""Where the curve work of batches is done: in this process, or on worker processes of this node.
+"""Where the curve work of requests is done: in this process, or on worker processes of this node.
 
 Processes, not threads: single multiplications get slower on threads. Workers are spawned, receive view keys in
 memory only, keep nothing that a batch depends on, and end with their node, however it ends.
@@ -33,6 +33,8 @@ _Result = TypeVar("_Result")
 class LocalGateWorkers:
     """``ports.GateWorkers`` on a thread of this process: one batch at a time, and the event loop goes on."""
 
+    lanes = 1
+
     def __init__(self, chain_id: str) -> None:
         self._chain_id = chain_id
         self._turn = asyncio.Lock()
@@ -61,6 +63,7 @@ class ProcessGateWorkers:
         """Nothing is started before the first call. ``count`` is bounded to [1, ``GATE_WORKERS_MAX``]."""
         self._chain_id = chain_id
         self._count = max(1, min(count, GATE_WORKERS_MAX))
+        self.lanes = self._count
         self._turns = asyncio.Semaphore(2 * self._count)
         self._pool: ProcessPoolExecutor | None = None
 
