@@ -60,6 +60,7 @@ PERMISSIONS: Permissions = {
     "points.appeal": {"member": _UPKEEP},
     "points.rule": {"member": _UPKEEP},
     "points.settle": {"member": _EVIDENCE},
+    "schema.upgrade": {"member": _UPKEEP},
     "task.approve": {"member": _BUSINESS},
     "task.cancel": {"member": _UPKEEP},
     "task.close": {"member": _UPKEEP},

@@ -19,6 +19,7 @@ from lianzheng.governance.motions.model import MotionRecord, MotionVote, motion_
 from lianzheng.governance.motions.rules import cast, event_of
 from lianzheng.governance.parameters.rules import carry_parameter
 from lianzheng.governance.points.rules import carry_appeal
+from lianzheng.governance.schema import carry_upgrade
 from lianzheng.governance.winddown.model import STEPS
 from lianzheng.governance.winddown.rules import carry_step
 from lianzheng.ledger.context import BlockContext, Effects, Rule, Sender, StateView, Write
@@ -39,6 +40,7 @@ CARRIES: dict[str, Carry] = {
     "points.appeal": carry_appeal,
     "incident.contain": carry_contain,
     "incident.close": carry_close,
+    "schema.upgrade": carry_upgrade,
     **{f"network.winddown.{step}": partial(carry_step, step=step) for step in STEPS},
 }
 

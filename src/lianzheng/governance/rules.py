@@ -46,6 +46,7 @@ from lianzheng.governance.parameters.model import ParameterChange
 from lianzheng.governance.parameters.rules import propose_parameter, propose_points_rule
 from lianzheng.governance.points.model import PointsAppeal, PointsSettle
 from lianzheng.governance.points.rules import appeal_points, settle_points
+from lianzheng.governance.schema import SchemaUpgrade, open_upgrade
 from lianzheng.governance.winddown.model import STEPS, WinddownStep
 from lianzheng.governance.winddown.rules import propose_step
 from lianzheng.ledger.context import BlockContext, Effects, RuleSpec, Sender, StateView, Write
@@ -122,5 +123,6 @@ RULES: tuple[RuleSpec, ...] = (
     RuleSpec("incident.open", IncidentOpen, open_incident),
     RuleSpec("incident.contain", IncidentContain, contain),
     RuleSpec("incident.close", IncidentClose, opening(close_incident)),
+    RuleSpec("schema.upgrade", SchemaUpgrade, opening(open_upgrade)),
     *(RuleSpec(f"network.winddown.{step}", WinddownStep, opening(propose_step, step=step)) for step in STEPS),
 )

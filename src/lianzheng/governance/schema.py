@@ -13,7 +13,7 @@ from lianzheng.errors import ConflictError, RefusedError
 from lianzheng.governance.model import NETWORK_KEY, NetworkRecord
 from lianzheng.governance.motions.model import MotionRecord
 from lianzheng.governance.motions.rules import open_motion
-from lianzheng.ledger.context import BlockContext, StateView
+from lianzheng.ledger.context import BlockContext, Sender, StateView
 from lianzheng.limits import SCHEMA_MAX
 
 __all__ = ["NEXT_SCHEMA_KEY", "NextSchema", "SchemaUpgrade", "begin_block", "carry_upgrade", "open_upgrade"]
@@ -37,10 +37,10 @@ class NextSchema(SchemaUpgrade):
     version: Natural
 
 
-def open_upgrade(state: StateView, sender: str, payload: SchemaUpgrade, block: BlockContext) -> MotionRecord:
+def open_upgrade(state: StateView, sender: Sender, payload: SchemaUpgrade, block: BlockContext) -> MotionRecord:
     """A motion to go over, with its mover's ballot; refuses as :func:`_check` and ``open_motion``."""
     _check(state, payload, block)
-    return open_motion(state, sender, block, "schema.upgrade", payload.to_json(), None)
+    return open_motion(state, sender.name, block, "schema.upgrade", payload.to_json(), None)
 
 
 def carry_upgrade(
