@@ -13,7 +13,18 @@ import orjson
 from lianzheng.errors import FormatError
 from lianzheng.limits import INT_MAX, JSON_DEPTH_MAX, MESSAGE_BYTES_MAX
 
-__all__ = ["JsonObject", "JsonValue", "check_profile", "decode", "decode_hashed", "decode_object", "encode", "parse"]
+__all__ = [
+    "JsonObject",
+    "JsonValue",
+    "check_profile",
+    "decode",
+    "decode_hashed",
+    "decode_loosely",
+    "decode_object",
+    "encode",
+    "is_encoding",
+    "parse",
+]
 
 JsonValue = Any
 """``None``, ``bool``, ``int``, ``str``, ``list`` or ``dict[str, ...]`` of the same."""
@@ -59,6 +70,30 @@ def decode_hashed(data: bytes) -> JsonValue:
         raise FormatError("json_malformed", "A message is not JSON.") from error
 
 
+def decode_loosely(data: bytes, size_max: int = MESSAGE_BYTES_MAX) -> JsonObject:
+    """As :func:`decode_object` before the comparison: for callers that compare ``data`` with what they make of it.
+
+    Raises ``FormatError``: ``too_large``, ``json_malformed``, ``json_type`` and those of :func:`encode`.
+    """
+    if len(data) > size_max:
+        raise FormatError("too_large", f"A message has {len(data)} bytes; at most {size_max} are read.")
+    value = parse(data)
+    if not isinstance(value, dict):
+        return decode_object(data, size_max)
+    return value
+
+
+def is_encoding(data: bytes, value: JsonValue) -> bool:
+    """Whether ``data`` is the canonical encoding of ``value``. ``data`` must have passed :func:`decode_loosely`:
+
+    what has the same bytes then lies inside the profile too, and is not looked through again.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == data
+    except TypeError:
+        return False
+
+
 def decode_object(data: bytes, size_max: int = MESSAGE_BYTES_MAX) -> JsonObject:
     """As :func:`decode`, and an object (else ``json_type``)."""
     value = decode(data, size_max)
@@ -83,7 +118,7 @@ def parse(data: bytes) -> JsonValue:
 def check_profile(value: JsonValue, depth: int = JSON_DEPTH_MAX) -> None:
     """Refuse what the profile of CON-1 leaves out; reason codes as in :func:`encode`."""
     kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind is str or kind is bool or value is None:
         return
     if kind is int:
         if not -INT_MAX <= value <= INT_MAX:
@@ -95,10 +130,12 @@ def check_profile(value: JsonValue, depth: int = JSON_DEPTH_MAX) -> None:
         for key, item in value.items():
             if type(key) is not str or not key.isascii():
                 raise FormatError("json_key", "An object key is not ASCII text.")
-            check_profile(item, depth - 1)
+            if type(item) is not str:  # most members are texts: no call for them
+                check_profile(item, depth - 1)
     elif kind is list or kind is tuple:
         for item in value:
-            check_profile(item, depth - 1)
+            if type(item) is not str:
+                check_profile(item, depth - 1)
     else:
         text = "A value has a type that canonical JSON does not carry."
         raise FormatError("json_type", text, detail=f"type {kind.__name__}")
