@@ -12,6 +12,7 @@ import secrets
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 from lianzheng import registry
 from lianzheng.adapters.keystore.passphrase import create_passphrase_file
@@ -22,6 +23,7 @@ from lianzheng.crypto.digest import sha256
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import ConfigError, FormatError
+from lianzheng.governance.validators import VALIDATOR_KEY_ID
 from lianzheng.identity.model import CreationOperation, did_of, ed25519_key
 from lianzheng.ledger.genesis import Genesis, GenesisMember, Sequencer
 
@@ -48,11 +50,18 @@ class MemberProfile:
 
 
 def create_home(
-    folder: Path, profile: MemberProfile, chain_id: str, host: str, internal_port: int, peer_port: int | None
+    folder: Path,
+    profile: MemberProfile,
+    chain_id: str,
+    host: str,
+    internal_port: int,
+    peer_port: int | None,
+    validator: bytes | None = None,
 ) -> GenesisMember:
     """A new home in ``folder`` and the member's public card; nothing that exists is overwritten.
 
-    ``peer_port`` None makes a member without a node. The folder appears whole or not at all.
+    ``peer_port`` None makes a member without a node; ``validator`` is the Ed25519 key of its validator where the
+    network is ordered by CometBFT. The folder appears whole or not at all.
     Raises ``ConfigError``: ``home_exists``, ``chain_id_invalid``, ``host_invalid``; ``FormatError`` ``field_invalid``.
     """
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
@@ -74,7 +83,7 @@ def create_home(
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     partial.mkdir(mode=0o700)
     try:
-        card = _fill(partial, profile, chain_id, host, internal_port, peer_port)
+        card = _fill(partial, profile, chain_id, host, internal_port, peer_port, validator)
         partial.rename(folder)  # replaces an empty folder, refuses a full one
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -83,13 +92,21 @@ def create_home(
 
 
 def _fill(
-    folder: Path, profile: MemberProfile, chain_id: str, host: str, internal_port: int, peer_port: int | None
+    folder: Path,
+    profile: MemberProfile,
+    chain_id: str,
+    host: str,
+    internal_port: int,
+    peer_port: int | None,
+    validator: bytes | None,
 ) -> GenesisMember:
     passphrase = create_passphrase_file(folder / "passphrase")
     keystore = SealedFileKeyStore.create(folder / "keys.sealed", passphrase)
     public = keystore.generate_signing_key(NODE_KEY)
-    key = ed25519_key("#node", public, "assertionMethod", "authentication")
-    operation = CreationOperation(network=chain_id, keys=(key,), salt=secrets.token_bytes(32))
+    keys = [ed25519_key("#node", public, "assertionMethod", "authentication")]
+    if validator is not None:
+        keys.append(ed25519_key(VALIDATOR_KEY_ID, validator, "assertionMethod"))
+    operation = CreationOperation(network=chain_id, keys=tuple(keys), salt=secrets.token_bytes(32))
     certificate, private_key = create_certificate(profile.name, host)
     _write(folder / "peer.crt.pem", certificate.pem, 0o644)
     _write(folder / "peer.key.pem", private_key, 0o600)
@@ -97,7 +114,8 @@ def _fill(
     card = _card(profile, operation.to_json(), host, peer_port, certificate.der)
     _write(folder / "member.json", card.to_bytes(), 0o644)
     if peer_port is not None:
-        text = _config_text(did_of(operation), host, internal_port, peer_port)
+        engine = "embedded" if validator is None else "cometbft"
+        text = _config_text(did_of(operation), host, internal_port, peer_port, engine)
         _write(folder / "node.toml", text.encode(), 0o644)
     return card
 
@@ -129,9 +147,14 @@ def load_card(path: Path) -> GenesisMember:
 
 
 def create_genesis(
-    chain_id: str, members: tuple[GenesisMember, ...], agreement: bytes, parameters: dict[str, int], clock: Clock
+    chain_id: str,
+    members: tuple[GenesisMember, ...],
+    agreement: bytes,
+    parameters: dict[str, int],
+    clock: Clock,
+    engine: Literal["embedded", "cometbft"] = "embedded",
 ) -> Genesis:
-    """Genesis of a network whose first founder's node sequences; ``agreement`` is the document itself.
+    """Genesis of a network; ``agreement`` is the document itself. If ``embedded``, the first founder's node sequences.
 
     Raises ``ConfigError``: ``card_other_network``, ``member_duplicate``, ``sequencer_without_node``.
     """
@@ -146,7 +169,7 @@ def create_genesis(
     dids, codes = {did_of(one) for one in operations}, {member.uscc for member in members}
     if len(dids) < len(members) or len(codes) < len(members):
         raise ConfigError("member_duplicate", "Two cards are of the same member.", next_step="Name each card once.")
-    if members[0].endpoint is None:
+    if engine == "embedded" and members[0].endpoint is None:
         raise ConfigError(
             "sequencer_without_node", "The first founder runs no node.", next_step="Name one with a node first."
         )
@@ -158,7 +181,7 @@ def create_genesis(
         parameters=parameters,
         agreement=sha256("agreement", agreement),
         members=members,
-        sequencer=Sequencer(did=did_of(operation), key=operation.keys[0].multikey),
+        sequencer=Sequencer(did=did_of(operation), key=operation.keys[0].multikey) if engine == "embedded" else None,
     )
 
 
@@ -182,7 +205,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
-def _config_text(did: str, host: str, internal_port: int, peer_port: int) -> str:
+def _config_text(did: str, host: str, internal_port: int, peer_port: int, engine: str) -> str:
     return f"""# One member's node. Paths are relative to this file.
 did = "{did}"
 data_dir = "data"
@@ -199,7 +222,7 @@ certificate = "peer.crt.pem"
 private_key = "peer.key.pem"
 
 [ledger]
-engine = "embedded"
+engine = "{engine}"
 genesis = "genesis.json"
 
 [keystore]

@@ -48,7 +48,6 @@ class _Finalized:
     hash: bytes
     transactions: tuple[bytes, ...]
     results: Sequence[TxResult]
-    validators: dict[bytes, int]
     answer: abci.ResponseFinalizeBlock
 
 
@@ -203,7 +202,7 @@ class AbciApplication:
             validator_updates=_updates(before, after),
             app_hash=self._application.app_hash(),
         )
-        self._finalized = _Finalized(request.height, time_ms, request.hash, transactions, results, after, answer)
+        self._finalized = _Finalized(request.height, time_ms, request.hash, transactions, results, answer)
         for transaction in transactions:
             self._formed.pop(transaction, None)
         return answer
@@ -215,7 +214,13 @@ class AbciApplication:
         try:
             await asyncio.shield(
                 self._chain.append(
-                    done.height, done.time_ms, done.hash, done.answer.app_hash, done.transactions, done.results
+                    done.height,
+                    done.time_ms,
+                    done.hash,
+                    done.answer.app_hash,
+                    done.transactions,
+                    done.results,
+                    signers=bool(done.answer.validator_updates),
                 )
             )
         except (sqlite3.Error, OSError) as error:

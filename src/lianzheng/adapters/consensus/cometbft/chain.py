@@ -78,10 +78,12 @@ class CometChain:
         app_hash: bytes,
         transactions: Sequence[bytes],
         results: Sequence[TxResult],
+        *,
+        signers: bool,
     ) -> None:
         """Make an executed block durable, make it the head, and tell whoever waits for its transactions.
 
-        Raises ``sqlite3.Error``, ``OSError``.
+        ``signers`` says that it changes the validators. Raises ``sqlite3.Error``, ``OSError``.
         """
         block = AppliedBlock(
             height,
@@ -97,7 +99,7 @@ class CometChain:
             for index, result in enumerate(results)
             if result.final and result.origin is not None
         ]
-        await self.store.append(block, final)
+        await self.store.append(block, final, signers)
         self._advance(block)
         for index, result in enumerate(results):
             if result.origin is not None:

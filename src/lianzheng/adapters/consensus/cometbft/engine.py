@@ -14,6 +14,7 @@ from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.freshness import CometFreshness, Ring, StatementSource
 from lianzheng.adapters.consensus.cometbft.heads import fetch_head
 from lianzheng.adapters.consensus.cometbft.precommit import last_precommit_height
+from lianzheng.adapters.consensus.cometbft.prover import CometProver
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
 from lianzheng.adapters.consensus.cometbft.server import AbciServer
 from lianzheng.adapters.consensus.cometbft.supervisor import EngineProcess
@@ -25,7 +26,16 @@ from lianzheng.errors import ConfigError, LianzhengError, UnavailableError
 from lianzheng.ledger.cometbft import CometStatement
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
-from lianzheng.ledger.ports import Application, EngineStatus, Receipt, TxResult
+from lianzheng.ledger.ports import (
+    Application,
+    ConsistencyProof,
+    EngineStatus,
+    LogProof,
+    Receipt,
+    StateProof,
+    TxResult,
+)
+from lianzheng.ledger.snapshot import Snapshot
 from lianzheng.ledger.statement import Statement
 from lianzheng.ledger.transaction import Transaction, body_bytes, transaction_id
 from lianzheng.limits import CATCH_UP_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
@@ -109,6 +119,7 @@ class CometEngine:
         ``UnavailableError`` ``engine_unreachable``, or the fault that the engine's first questions show.
         """
         self._rpc = CometRpc(self._files.rpc_address())
+        self._prover = CometProver(self._chain, self._rpc)
         await self._chain.open()
         self._running = True
         try:
@@ -194,6 +205,28 @@ class CometEngine:
         self._check_running()
         self._chain.check_served()
         self._fresh.check(self._chain.height)
+
+    async def prove_log(self, index: int, height: int | None = None) -> LogProof:
+        """Proof of one entry under the state after ``height``, which the next block's header carries (EV-4).
+
+        Raises ``NotFoundError`` ``log_entry_unknown``, ``height_not_provable``; ``UnavailableError``.
+        """
+        return await self._prover.prove_log(index, height)
+
+    async def prove_consistency(self, old_size: int, height: int | None = None) -> ConsistencyProof:
+        """Proof that the log only grew since it had ``old_size`` entries; errors as :meth:`prove_log`."""
+        return await self._prover.prove_consistency(old_size, height)
+
+    async def prove_state(self, key: str, height: int | None = None) -> StateProof:
+        """Proof of the value at ``key``, or of its absence; errors as :meth:`prove_log`.
+
+        Raises also ``RefusedError`` ``schema_without_proofs``.
+        """
+        return await self._prover.prove_state(key, height)
+
+    def snapshot(self) -> Snapshot:
+        """The state at this node's head (LED-8)."""
+        return self._application.snapshot()
 
     async def refresh(self) -> bool:
         """Ask every other validator's node how far it is; whether enough of them answered."""

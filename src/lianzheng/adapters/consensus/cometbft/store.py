@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS blocks (
 CREATE TABLE IF NOT EXISTS transactions (
     tx_id BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS signer_changes (height INTEGER PRIMARY KEY, head BLOB);
 """
 _COLUMNS = "height, time_ms, hash, app_hash, transactions, results, events"
 
@@ -80,12 +81,22 @@ class ChainStore:
                 next_step="Point the node at the data folder of this network.",
             )
 
-    async def append(self, block: AppliedBlock, transactions: Sequence[tuple[bytes, int]]) -> None:
+    async def append(self, block: AppliedBlock, transactions: Sequence[tuple[bytes, int]], signers: bool) -> None:
         """Make a block durable, then note its height outside the database.
 
-        ``transactions`` are id and position of those that can never stand again. Raises ``sqlite3.Error``, ``OSError``.
+        ``transactions`` are id and position of those that can never stand again; ``signers`` says that the block
+        changes the validators. Raises ``sqlite3.Error``, ``OSError``.
         """
-        await self._in_writer(self._append, block, transactions)
+        await self._in_writer(self._append, block, transactions, signers)
+
+    def signer_changes(self) -> list[tuple[int, bytes | None]]:
+        """Heights of the headers that name other validators for the next block, with the kept head if there is one."""
+        rows = self._reader.execute("SELECT height, head FROM signer_changes ORDER BY height")
+        return [(int(height), head) for height, head in rows]
+
+    async def keep_signer_change(self, height: int, head: bytes) -> None:
+        """Keep the head of a change of signers: the engine may prune its block."""
+        await self._in_writer(self._keep_signer_change, height, head)
 
     def block(self, height: int) -> AppliedBlock | None:
         """The block of a height, or None."""
@@ -136,7 +147,10 @@ class ChainStore:
     def _set_genesis(self, digest: bytes) -> None:
         _opened(self._write_connection).execute("INSERT INTO genesis VALUES (?)", (digest,))
 
-    def _append(self, block: AppliedBlock, transactions: Sequence[tuple[bytes, int]]) -> None:
+    def _keep_signer_change(self, height: int, head: bytes) -> None:
+        _opened(self._write_connection).execute("INSERT OR REPLACE INTO signer_changes VALUES (?, ?)", (height, head))
+
+    def _append(self, block: AppliedBlock, transactions: Sequence[tuple[bytes, int]], signers: bool) -> None:
         connection = _opened(self._write_connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -156,6 +170,8 @@ class ChainStore:
                 "INSERT OR IGNORE INTO transactions VALUES (?, ?, ?)",
                 [(tx_id, block.height, position) for tx_id, position in transactions],
             )
+            if signers:  # in force two heights later: the next header is the one that names them
+                connection.execute("INSERT INTO signer_changes VALUES (?, NULL)", (block.height + 1,))
         except sqlite3.Error:
             connection.execute("ROLLBACK")
             raise

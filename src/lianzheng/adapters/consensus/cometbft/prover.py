@@ -1,0 +1,123 @@
+"""Proofs under a head of CometBFT: the state after block h stands in the header of block h+1 (EV-4)."""
+
+from __future__ import annotations
+
+import asyncio
+
+from lianzheng.adapters.consensus.cometbft.chain import CometChain
+from lianzheng.adapters.consensus.cometbft.heads import fetch_head
+from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
+from lianzheng.adapters.consensus.embedded.faults import state_diverged, stop_error
+from lianzheng.encoding.canonical import JsonObject
+from lianzheng.errors import NotFoundError
+from lianzheng.ledger.cometbft import CometHead
+from lianzheng.ledger.ports import ConsistencyProof, LogProof, Roots, StateProof
+from lianzheng.limits import MESSAGE_BYTES_MAX, RECEIPT_WAIT_MS
+
+__all__ = ["CometProver"]
+
+
+class CometProver:
+    """Reads the state's versions from the application and the heads from this member's own engine."""
+
+    def __init__(self, chain: CometChain, rpc: CometRpc) -> None:
+        self._chain = chain
+        self._rpc = rpc
+        self._head: CometHead | None = None
+
+    async def prove_log(self, index: int, height: int | None = None) -> LogProof:
+        """Proof of one log entry. Raises ``NotFoundError`` ``log_entry_unknown``, ``height_not_provable``."""
+        application = self._chain.application
+        if not 0 <= index < application.roots(height).log_size:
+            raise NotFoundError("log_entry_unknown", "The evidence log has no such entry yet.")
+        roots = await self._provable(height, log_size_min=index + 1)
+        head, changes = await self._head_over(roots)
+        return LogProof(
+            entry=application.log_entry(index),
+            index=index,
+            path=application.log.inclusion_path(index, roots.log_size),
+            log_size=roots.log_size,
+            log_root=roots.log_root,
+            state_root=roots.state_root,
+            schema=roots.schema,
+            head=head.to_json(),
+            head_chain=changes,
+        )
+
+    async def prove_consistency(self, old_size: int, height: int | None = None) -> ConsistencyProof:
+        """Proof that the log only grew. Errors as :meth:`prove_log`."""
+        roots = await self._provable(height)
+        path = self._chain.application.log.consistency_path(old_size, roots.log_size)
+        head, changes = await self._head_over(roots)
+        return ConsistencyProof(
+            old_size=old_size,
+            path=path,
+            log_size=roots.log_size,
+            log_root=roots.log_root,
+            state_root=roots.state_root,
+            schema=roots.schema,
+            head=head.to_json(),
+            head_chain=changes,
+        )
+
+    async def prove_state(self, key: str, height: int | None = None) -> StateProof:
+        """Proof of what stands at ``key``. Errors as the application's ``state_path`` and :meth:`prove_log`."""
+        roots = await self._provable(height)
+        value, path = self._chain.application.state_path(key, roots.height)
+        head, changes = await self._head_over(roots)
+        return StateProof(
+            key=key,
+            value=value,
+            path=path,
+            log_size=roots.log_size,
+            log_root=roots.log_root,
+            state_root=roots.state_root,
+            schema=roots.schema,
+            head=head.to_json(),
+            head_chain=changes,
+        )
+
+    async def _provable(self, height: int | None, log_size_min: int = 0) -> Roots:
+        """The newest version, or the one of ``height``, whose successor's header exists; a change waits for it.
+
+        After a block that changes the application hash the engine makes another one at once, empty if need be.
+        """
+        chain = self._chain
+        if height is None:
+            roots = self._before_head()
+            if roots is not None and roots.log_size >= log_size_min:
+                return roots
+            height = chain.height
+        roots = chain.application.roots(height)
+        try:
+            reached = await asyncio.wait_for(chain.wait_height(height + 1), RECEIPT_WAIT_MS / 1000)
+        except TimeoutError:
+            raise NotFoundError("height_not_provable", "No block follows the one asked for yet.") from None
+        if not reached:
+            raise stop_error(chain.fault)
+        return roots
+
+    def _before_head(self) -> Roots | None:
+        try:
+            return self._chain.application.roots(self._chain.height - 1)
+        except NotFoundError:
+            return None
+
+    async def _head_over(self, roots: Roots) -> tuple[CometHead, tuple[JsonObject, ...]]:
+        """The head whose header carries these roots, and the changes of signers before it."""
+        height = roots.height + 1
+        head = self._head
+        if head is None or head.header.height != height:
+            head = self._head = await fetch_head(self._rpc, height)
+        if head.header.app_hash != roots.app_hash:
+            raise state_diverged(roots.height)
+        return head, tuple(
+            [await self._change(at, kept) for at, kept in self._chain.store.signer_changes() if at < height]
+        )
+
+    async def _change(self, height: int, kept: bytes | None) -> JsonObject:
+        if kept is not None:
+            return CometHead.from_bytes(kept, MESSAGE_BYTES_MAX).to_json()
+        head = await fetch_head(self._rpc, height)
+        await self._chain.store.keep_signer_change(height, head.to_bytes())
+        return head.to_json()
