@@ -20,7 +20,7 @@ _TRIES = 600
 _PAUSE_S = 1 / 10
 _DONE_BEFORE = {
     "agreement_already_signed": "/api/v1/agreement/signature",
-    "task_already_decided": "/approval",
+    "event_out_of_order": "/steps",
 }
 """What a repeat is told where the first try came through and its answer was lost: no acknowledgement, no failure."""
 
@@ -36,6 +36,11 @@ class Claims:
     answers: list[dict[str, Any]] = field(default_factory=list)
     epochs: list[dict[str, Any]] = field(default_factory=list)
     enrolments: list[dict[str, Any]] = field(default_factory=list)
+    tasks: list[dict[str, Any]] = field(default_factory=list)
+    withdrawals: list[dict[str, Any]] = field(default_factory=list)
+    pauses: list[dict[str, Any]] = field(default_factory=list)
+    loads: list[dict[str, Any]] = field(default_factory=list)
+    procedures: list[dict[str, Any]] = field(default_factory=list)
 
     def note(self, did: str, path: str, sent: Any, answer: Any) -> None:
         """What ``answer`` of the node of ``did`` acknowledges."""

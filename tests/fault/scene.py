@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
 from rich.console import Console
 
+from fault.acts import Acts
 from fault.killer import Killer, Mortal
 from fault.patient import Claims, PatientClient
 from lianzheng.adapters.keystore.passphrase import load_passphrase
@@ -23,7 +22,6 @@ from lianzheng.demo.screen import Screen
 from lianzheng.demo.stage import Case, Settings, Stage
 from lianzheng.demo.steps import consent as consent_step
 from lianzheng.demo.steps import enrolment
-from lianzheng.demo.steps.assess import answers_for
 from lianzheng.demo.steps.data import load, open_epochs
 from lianzheng.demo.steps.founders import prepare
 from lianzheng.demo.steps.task import agree
@@ -78,13 +76,15 @@ async def play(out: Path, seed: int, *, people: int, kills: int) -> Outcome:
             await processes.start(broker.short)
         for broker in stage.brokers:
             await processes.wait_ready(broker.short, plain[broker.short])
+        acts = Acts(stage, claims)
         killer = Killer(processes, plain, seed, kills)
         outcome.kills = killer.kills
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(killer.run())
-                group.create_task(_scene(stage, killer.enough))
-            await _settle(stage)
+                group.create_task(_scene(acts, killer.enough))
+            await _settle(acts)
+            await _end(acts)
             await killer.end_all()
         except* (LianzhengError, AssertionError) as errors:
             outcome.failures += [_text(error) for error in _leaves(errors)]
@@ -96,7 +96,8 @@ async def play(out: Path, seed: int, *, people: int, kills: int) -> Outcome:
     return outcome
 
 
-async def _scene(stage: Stage, enough: asyncio.Event) -> None:
+async def _scene(acts: Acts, enough: asyncio.Event) -> None:
+    stage = acts.stage
     for broker in stage.brokers:
         await broker.api.post("/api/v1/agreement/signature")
         await broker.api.post("/api/v1/issuer/keys")
@@ -105,33 +106,35 @@ async def _scene(stage: Stage, enough: asyncio.Event) -> None:
     await enrolment.enrol(stage)
     await consent_step.consent(stage)
     await agree(stage)
+    approved = [broker.did for broker in stage.providers]
+    claim = {"task": stage.task, "requester": stage.requester.did, "approved": approved, "closed_ms": None}
+    acts.claims.tasks.append(claim)
     able = [case for case in stage.cases if case.consent is not None]
-    await _granted(stage, able)
-    await _each(stage, stage.cases, "first")
+    await acts.granted(able)
+    await _level(stage)
+    await _each(acts, "first")
+    await acts.in_private(stage.providers[-1])
+    procedure = asyncio.create_task(acts.mismatch())
     turn = 0
     while not enough.is_set():  # the scene goes on as long as nodes die
         turn += 1
         await open_epochs(stage)
         await asyncio.gather(*(_report(stage, broker.api) for broker in stage.providers))
+        await acts.turn(turn, able)
         await consent_step.consent(stage)
-        if turn == 1:
-            await _each(stage, able, "second")
+    await procedure
     for broker in stage.providers:
         await _report(stage, broker.api)
 
 
-async def _each(stage: Stage, cases: Sequence[Case], name: str) -> None:
-    questionnaire = await stage.requester.api.get("/api/v1/questionnaire")
+async def _each(acts: Acts, name: str) -> None:
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def one(case: Case) -> None:
         async with gate:
-            answers, warned = answers_for(questionnaire, Random(case.person.serial))
-            body = {"case_id": f"{case.case_id}-{name}", "client": case.client, "answers": answers}
-            body |= {"confirmed": warned, "task": stage.task}
-            case.result = await stage.requester.api.post("/api/v1/assessments", body)
+            await acts.assess(case, name)
 
-    await asyncio.gather(*(one(case) for case in cases))
+    await asyncio.gather(*(one(case) for case in acts.stage.cases))
 
 
 async def _report(stage: Stage, provider: NodeClient) -> None:
@@ -152,19 +155,6 @@ async def _enrol_at(wallet: object, person: object, issuer: object, ledger: obje
 _ENROL_AT = enrolment.enrol_at
 
 
-async def _granted(stage: Stage, cases: Sequence[Case]) -> None:
-    """Every grant of these customers stands, at every node."""
-    for case in cases:
-        for _ in range(_POLLS):
-            found = await stage.requester.api.get(f"/api/v1/clients/{case.client}/consents")
-            states = {token["state"] for one in found["consents"] for token in one["tokens"]}
-            if "queued" not in states:
-                break
-            await asyncio.sleep(_POLL_S)
-        stage.require(f"every grant stands: {sorted(states)}", states == {"granted"})
-    await _level(stage)
-
-
 async def _level(stage: Stage) -> None:
     height = max([(await node.get("/api/v1/status"))["height"] for node in stage.nodes])
     for node in stage.nodes:
@@ -176,9 +166,10 @@ async def _level(stage: Stage) -> None:
         stage.require(f"a node is up to date: {status}", status["height"] >= height)
 
 
-async def _settle(stage: Stage) -> None:
+async def _settle(acts: Acts) -> None:
     """Nothing more happens: grants are posted, evidence is anchored, followers have caught up."""
-    await _granted(stage, [case for case in stage.cases if case.consent is not None])
+    stage = acts.stage
+    await acts.granted([case for case in stage.cases if case.consent is not None])
     for node in stage.nodes:
         for name in (await node.get("/api/v1/cases"))["cases"]:
             for _ in range(_POLLS):
@@ -187,6 +178,17 @@ async def _settle(stage: Stage) -> None:
                     break
                 await asyncio.sleep(_POLL_S)
     await _level(stage)
+
+
+async def _end(acts: Acts) -> None:
+    """Under a task that every node knows to be closed nothing is answered."""
+    stage = acts.stage
+    await acts.close(stage.task)
+    await _level(stage)
+    found = await acts.assess(next(case for case in stage.cases if case.consent is not None), "second")
+    said = {trace["bands"]["status"] for trace in found["traces"]}
+    stage.require(f"a closed task is not answered: {sorted(said)}", "answered" not in said)
+    await _settle(acts)
 
 
 async def _check(claims: Path, outcome: Outcome) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nacl.pwhash import argon2id
+from tools.checker.acts import check_loads, check_procedures, check_silence, check_tasks
 from tools.checker.basics import Findings, framed, unb64u
 from tools.checker.chain import Chain, compare, open_readonly, read_chain
 from tools.checker.consents import check_consents
@@ -50,6 +51,9 @@ def _check_members(
     findings: Findings,
 ) -> None:
     providers = {did: check_uses(homes[did][0], did, database, findings) for did, database in databases.items()}
+    check_tasks(chain, claims, findings)
+    refused = {did: _refused(database) for did, database in databases.items()}
+    check_silence(chain, providers, refused, claims, findings)
     for did, database in databases.items():
         name, home = homes[did]
         sound = database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -59,6 +63,12 @@ def _check_members(
         check_answers(name, did, database, providers, claims, findings)
         check_epochs(name, did, database, _key_names(home), chain, claims, findings)
         _check_enrolments(name, did, database, claims, findings)
+        check_loads(name, did, database, claims, findings)
+        check_procedures(name, did, database, claims, findings)
+
+
+def _refused(database: sqlite3.Connection) -> set[bytes]:
+    return {row[0] for row in database.execute("SELECT cid FROM consent_refusal")}
 
 
 def _check_place(chain: Chain, claim: dict[str, Any], findings: Findings) -> None:

@@ -39,11 +39,13 @@ def check_consents(
         query = "SELECT cid, state FROM consent_token WHERE consent_id = ?"
         tokens = dict(database.execute(query, (claim["consent_id"],)).fetchall())
         findings.expect({b64u(cid) for cid in tokens} == set(claim["cids"]), f"{what} has other tokens")
+    withdrawn = {cid for claim in claims["withdrawals"] for cid in claim["cids"]}
     for cid, provider, raw, state, has_r in database.execute(
         "SELECT cid, provider, token, state, r IS NOT NULL FROM consent_token"
     ):
         what = f"{name}: token {b64u(cid)[:12]}"
-        findings.expect(state == "granted", f"{what} is {state} after settling")
+        gone = b64u(cid) in withdrawn
+        findings.expect(state == ("revoked" if gone else "granted"), f"{what} is {state} after settling")
         findings.expect(granted[cid] == 1, f"{what} is on the ledger {granted[cid]} times")
-        findings.expect(bool(has_r), f"{what} has lost its r")
+        findings.expect(has_r != gone, f"{what} was withdrawn and keeps its r" if gone else f"{what} has lost its r")
         findings.expect(json.loads(raw)["terms"]["provider"] == provider, f"{what} is for another provider")

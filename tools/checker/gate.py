@@ -12,6 +12,10 @@ from tools.checker.chain import Chain
 __all__ = ["check_answers", "check_epochs", "check_uses"]
 
 
+_UNREPEATABLE = frozenset({"consent_revoked", "consent_paused", "task_ended", "epoch_not_open", "request_time_skew"})
+"""A repeat passes all gates again (GATE-8); what they refuse now was perhaps counted before, and its answer is gone."""
+
+
 def check_uses(name: str, did: str, database: sqlite3.Connection, findings: Findings) -> dict[bytes, tuple[bytes, Any]]:
     """Counts equal what was answered, each use once; the provider's receipts by request hash."""
     receipts: dict[bytes, tuple[bytes, Any]] = {}
@@ -62,6 +66,7 @@ def check_answers(
         same = held is not None and held == (canonical(receipt["request"]), receipt["answer"])
         findings.expect(same, f"{name}: a receipt of {provider[-8:]} is not among that provider's")
         kept[provider, cid] += 1
+    _check_unheard(name, did, database, providers, findings)
     clients = dict(database.execute("SELECT cid, client_reference FROM consent_token JOIN consent USING (consent_id)"))
     shown = Counter((claim["provider"], claim["client"]) for claim in claims["answers"] if claim["requester"] == did)
     for (provider, client), times in shown.items():
@@ -77,6 +82,26 @@ def check_answers(
             for view in request["views"]
         }
         findings.expect(len(used) <= allowed, f"{name}: token {b64u(cid)[:12]} was used {len(used)} of {allowed} times")
+
+
+def _check_unheard(
+    name: str,
+    did: str,
+    database: sqlite3.Connection,
+    providers: dict[str, dict[bytes, tuple[bytes, Any]]],
+    findings: Findings,
+) -> None:
+    """What a provider has counted for this requester is a receipt here, or a question that may not be repeated."""
+    kept = {row[0] for row in database.execute("SELECT request_hash FROM received_receipt")}
+    asks = dict(database.execute("SELECT request_hash, code FROM gate_ask"))
+    for request_hash, code in asks.items():
+        findings.expect(code in _UNREPEATABLE, f"{name}: a question is left open after settling ({code or 'unheard'})")
+        findings.expect(request_hash not in kept, f"{name}: a question with a receipt is still kept")
+    for provider, receipts in providers.items():
+        for request_hash, (raw, _) in receipts.items():
+            if parse(raw, findings, "a request")["requester"] == did:
+                here = request_hash in kept or request_hash in asks
+                findings.expect(here, f"{name}: a use counted by {provider[-8:]} has no receipt here")
 
 
 def check_epochs(
