@@ -7,21 +7,19 @@ last use are counted one after the other (GATE-8).
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from lianzheng.adapters.storage.database import Database
+from lianzheng.adapters.storage.database import Database, driver
 from lianzheng.adapters.storage.tables.compute import (
     gate_nonce,
     gate_receipt,
-    gate_task,
     gate_task_use,
-    gate_use,
     received_receipt,
     received_task_salt,
-    view_epoch,
 )
 from lianzheng.adapters.storage.tables.resume import gate_ask
 from lianzheng.adapters.storage.usemark import UseMark
@@ -31,6 +29,25 @@ from lianzheng.errors import RefusedError, VerificationError
 from lianzheng.limits import VIEW_ANSWERS_MAX
 
 __all__ = ["ReceiptRepository", "UseRepository"]
+
+
+# As text, because these run several times in every request and a statement takes longer to build than to execute.
+_CLAIM_NONCE = (
+    "INSERT INTO gate_nonce (requester, nonce, request_hash, time_ms) VALUES (?,?,?,?) ON CONFLICT DO NOTHING"
+)
+_NONCE = "SELECT request_hash FROM gate_nonce WHERE requester = ? AND nonce = ?"
+_STORED = "SELECT request, answer FROM gate_receipt WHERE request_hash = ?"
+_USES = "SELECT view, epoch FROM gate_use WHERE cid = ?"
+_TASK_USES = "SELECT view, epoch FROM gate_task_use WHERE task = ? AND cid = ?"
+_TOTAL = "SELECT uses FROM gate_task WHERE task = ?"
+_SALT = "SELECT salt FROM gate_task WHERE task = ?"
+_ADD_TASK = "INSERT INTO gate_task (task, salt, uses) VALUES (?,?,0) ON CONFLICT DO NOTHING"
+_ADD_USE = "INSERT INTO gate_use (cid, view, epoch) VALUES (?,?,?)"
+_ADD_TASK_USE = "INSERT INTO gate_task_use (task, cid, view, epoch) VALUES (?,?,?,?)"
+_COUNT_TASK = "UPDATE gate_task SET uses = uses + ? WHERE task = ?"
+_EPOCH = "SELECT answers, status FROM compute_view_epoch WHERE view = ? AND epoch = ?"
+_COUNT_ANSWER = "UPDATE compute_view_epoch SET answers = answers + 1 WHERE view = ? AND epoch = ?"
+_ADD_RECEIPT = "INSERT INTO gate_receipt (request_hash, task, cid, request, answer, time_ms) VALUES (?,?,?,?,?,?)"
 
 
 class UseRepository:
@@ -43,14 +60,11 @@ class UseRepository:
         self._salts: dict[bytes, bytes] = {}  # drawn once, never changed
 
     async def claim_nonce(self, requester: str, nonce: bytes, request_hash: bytes, time_ms: int) -> None:
-        values = {"requester": requester, "nonce": nonce, "request_hash": request_hash, "time_ms": time_ms}
-        query = select(gate_nonce.c.request_hash).where(
-            gate_nonce.c.requester == requester, gate_nonce.c.nonce == nonce
-        )
-
-        def work(connection: Connection) -> Any:
-            connection.execute(upsert(gate_nonce).values(**values).on_conflict_do_nothing())
-            return connection.execute(query).scalar_one()
+        def work(connection: Connection) -> bytes:
+            claim = driver(connection)
+            claim.execute(_CLAIM_NONCE, (requester, nonce, request_hash, time_ms))
+            held: bytes = claim.execute(_NONCE, (requester, nonce)).fetchone()[0]
+            return held
 
         if await self._database.transact(work) != request_hash:
             raise _nonce_reused()
@@ -59,16 +73,16 @@ class UseRepository:
         await self._database.transact(lambda c: c.execute(delete(gate_nonce).where(gate_nonce.c.time_ms < before_ms)))
 
     async def stored_answer(self, request_hash: bytes, request: bytes) -> bytes | None:
-        return self._database.look(lambda connection: _stored(connection, request_hash, request))
+        return self._database.peek(lambda connection: _stored(connection, request_hash, request))
 
     async def check_quota(self, claim: UseClaim) -> None:
-        self._database.look(lambda connection: _new_task_uses(connection, claim))
+        self._database.peek(lambda connection: _new_task_uses(connection, claim))
 
     async def check_uses(self, claim: UseClaim) -> None:
-        self._database.look(lambda connection: _new_uses(connection, claim))
+        self._database.peek(lambda connection: _new_uses(connection, claim))
 
     async def count(self, claim: UseClaim, answer: bytes) -> bytes:
-        counted, number = await self._database.transact(lambda connection: _count(connection, claim, answer))
+        counted, number = await self._database.transact(lambda c: _count(driver(c), claim, answer))
         if self._mark is not None:
             await self._mark.raise_to(number)
         return counted
@@ -91,7 +105,7 @@ class UseRepository:
     async def task_salt(self, task: bytes) -> bytes:
         salt = self._salts.get(task)
         if salt is None:
-            salt = await self._database.transact(lambda connection: _draw_task_salt(connection, task))
+            salt = await self._database.transact(lambda c: _draw_task_salt(driver(c), task))
             self._salts[task] = salt
         return salt
 
@@ -107,7 +121,7 @@ class UseRepository:
         return await self._database.query(lambda c: [(row.request, row.answer) for row in c.execute(query)])
 
 
-def _count(connection: Connection, claim: UseClaim, answer: bytes) -> tuple[bytes, int]:
+def _count(connection: sqlite3.Connection, claim: UseClaim, answer: bytes) -> tuple[bytes, int]:
     stored = _stored(connection, claim.request_hash, claim.request)
     if stored is not None:
         return stored, 0
@@ -116,67 +130,49 @@ def _count(connection: Connection, claim: UseClaim, answer: bytes) -> tuple[byte
     for view, epoch in claim.uses:
         _count_answer(connection, view, epoch)
     if uses:
-        connection.execute(insert(gate_use), uses)
+        connection.executemany(_ADD_USE, [(claim.cid, view, epoch) for view, epoch in uses])
     if task_uses:
-        connection.execute(insert(gate_task_use), task_uses)
+        connection.executemany(_ADD_TASK_USE, [(claim.task, claim.cid, view, epoch) for view, epoch in task_uses])
         _draw_task_salt(connection, claim.task)
-        counted = gate_task.c.uses + len(task_uses)
-        connection.execute(update(gate_task).where(gate_task.c.task == claim.task).values(uses=counted))
-    done = connection.execute(
-        insert(gate_receipt).values(
-            request_hash=claim.request_hash,
-            task=claim.task,
-            cid=claim.cid,
-            request=claim.request,
-            answer=answer,
-            time_ms=claim.time_ms,
-        )
-    )
-    return answer, int(done.inserted_primary_key[0]) if done.inserted_primary_key else 0
+        connection.execute(_COUNT_TASK, (len(task_uses), claim.task))
+    receipt = (claim.request_hash, claim.task, claim.cid, claim.request, answer, claim.time_ms)
+    return answer, connection.execute(_ADD_RECEIPT, receipt).lastrowid or 0
 
 
-def _stored(connection: Connection, request_hash: bytes, request: bytes) -> bytes | None:
-    query = select(gate_receipt.c.request, gate_receipt.c.answer).where(gate_receipt.c.request_hash == request_hash)
-    row = connection.execute(query).one_or_none()
+def _stored(connection: sqlite3.Connection, request_hash: bytes, request: bytes) -> bytes | None:
+    row = connection.execute(_STORED, (request_hash,)).fetchone()
     if row is None:
         return None
-    if row.request != request:  # the hash leaves out the signature: same words, other bytes
+    if row[0] != request:  # the hash leaves out the signature: same words, other bytes
         raise _nonce_reused()
-    answer: bytes = row.answer
+    answer: bytes = row[1]
     return answer
 
 
-def _new_uses(connection: Connection, claim: UseClaim) -> list[dict[str, Any]]:
-    query = select(gate_use.c.view, gate_use.c.epoch).where(gate_use.c.cid == claim.cid)
-    counted = {(row.view, row.epoch) for row in connection.execute(query)}
+def _new_uses(connection: sqlite3.Connection, claim: UseClaim) -> list[tuple[str, int]]:
+    counted = set(connection.execute(_USES, (claim.cid,)))
     new = [use for use in dict.fromkeys(claim.uses) if use not in counted]
     if len(counted) + len(new) > claim.max_uses:
         raise RefusedError("uses_exhausted", "The consent allows no further use.")
-    return [{"cid": claim.cid, "view": view, "epoch": epoch} for view, epoch in new]
+    return new
 
 
-def _new_task_uses(connection: Connection, claim: UseClaim) -> list[dict[str, Any]]:
-    query = select(gate_task_use.c.view, gate_task_use.c.epoch).where(
-        gate_task_use.c.task == claim.task, gate_task_use.c.cid == claim.cid
-    )
-    counted = {(row.view, row.epoch) for row in connection.execute(query)}
+def _new_task_uses(connection: sqlite3.Connection, claim: UseClaim) -> list[tuple[str, int]]:
+    counted = set(connection.execute(_TASK_USES, (claim.task, claim.cid)))
     new = [use for use in dict.fromkeys(claim.uses) if use not in counted]
     if new and _total(connection, claim.task) + len(new) > claim.quota:
         raise RefusedError("task_exhausted", "The task's quota at this provider is used up.")
-    return [{"task": claim.task, "cid": claim.cid, "view": view, "epoch": epoch} for view, epoch in new]
+    return new
 
 
-def _total(connection: Connection, task: bytes) -> int:
-    total: int | None = connection.execute(
-        select(gate_task.c.uses).where(gate_task.c.task == task)
-    ).scalar_one_or_none()
-    return total or 0
+def _total(connection: sqlite3.Connection, task: bytes) -> int:
+    row = connection.execute(_TOTAL, (task,)).fetchone()
+    return 0 if row is None else int(row[0])
 
 
-def _draw_task_salt(connection: Connection, task: bytes) -> bytes:
-    values = {"task": task, "salt": secrets.token_bytes(32), "uses": 0}
-    connection.execute(upsert(gate_task).values(**values).on_conflict_do_nothing())
-    salt: bytes = connection.execute(select(gate_task.c.salt).where(gate_task.c.task == task)).scalar_one()
+def _draw_task_salt(connection: sqlite3.Connection, task: bytes) -> bytes:
+    connection.execute(_ADD_TASK, (task, secrets.token_bytes(32)))
+    salt: bytes = connection.execute(_SALT, (task,)).fetchone()[0]
     return salt
 
 
@@ -185,19 +181,18 @@ def _task_uses(connection: Connection, task: bytes) -> TaskUses:
     cids = select(gate_task_use.c.cid).where(gate_task_use.c.task == task).distinct().order_by(gate_task_use.c.cid)
     found = tuple(connection.execute(cids).scalars())
     counts = TaskCounts(
-        requests=connection.execute(requests).scalar_one(), uses=_total(connection, task), consents=len(found)
+        requests=connection.execute(requests).scalar_one(), uses=_total(driver(connection), task), consents=len(found)
     )
     return TaskUses(counts, found)
 
 
-def _count_answer(connection: Connection, view: str, epoch: int) -> None:
-    mine = (view_epoch.c.view == view, view_epoch.c.epoch == epoch)
-    row = connection.execute(select(view_epoch.c.answers, view_epoch.c.status).where(*mine)).one_or_none()
-    if row is None or row.status != "published":
+def _count_answer(connection: sqlite3.Connection, view: str, epoch: int) -> None:
+    row = connection.execute(_EPOCH, (view, epoch)).fetchone()
+    if row is None or row[1] != "published":
         raise RefusedError("epoch_not_open", "The epoch of a view does not answer now.")
-    if row.answers >= VIEW_ANSWERS_MAX:
+    if row[0] >= VIEW_ANSWERS_MAX:
         raise RefusedError("view_key_exhausted", "The view key has given as many answers as one key may.")
-    connection.execute(update(view_epoch).where(*mine).values(answers=row.answers + 1))
+    connection.execute(_COUNT_ANSWER, (view, epoch))
 
 
 def _nonce_reused() -> RefusedError:
