@@ -106,7 +106,9 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-async def test_a_damaged_checkpoint_costs_time_and_nothing_else(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+async def test_a_damaged_checkpoint_costs_time_and_nothing_else(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
     before = await _make(tmp_path, checkpoint_writes=12)
     damage(next((tmp_path / "ledger.sqlite.checkpoints").glob("0*")))
     engine, machine = _engine(tmp_path, checkpoint_writes=12)
