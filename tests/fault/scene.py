@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sqlite3
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -177,7 +178,18 @@ async def _settle(acts: Acts) -> None:
                 if all(record["state"] in ("anchored", "final") for record in records):
                     break
                 await asyncio.sleep(_POLL_S)
+    for broker in stage.brokers:
+        await _heard(broker.home)
     await _level(stage)
+
+
+async def _heard(home: Path) -> None:
+    """No question of this member waits for an answer any more."""
+    for _ in range(_POLLS):
+        with closing(sqlite3.connect(f"file:{home / 'data' / 'node.db'}?mode=ro", uri=True)) as database:
+            if not database.execute("SELECT 1 FROM gate_ask WHERE code = ''").fetchone():
+                return
+        await asyncio.sleep(_POLL_S)
 
 
 async def _end(acts: Acts) -> None:

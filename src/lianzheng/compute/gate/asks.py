@@ -17,6 +17,8 @@ _REPEATABLE_MS = REQUEST_SKEW_MS // 2
 """An older request is not sent again: the provider's clock may differ by the other half."""
 _UNHEARD = frozenset({"peer_unreachable", "peer_failed", "answer_too_large"})
 """After these nobody knows whether the provider has counted; every other refusal says that it has not, this time."""
+_PASSING = frozenset({"consent_paused"})
+"""Refusals that may pass while the request can still be repeated."""
 
 
 class AskBook:
@@ -67,7 +69,7 @@ class AskBook:
             return
         if not again:
             await self._store.drop(ask.request_hash)
-        elif not isinstance(error, UnavailableError):
+        elif not isinstance(error, UnavailableError) and error.code not in _PASSING:
             await self._store.close(ask.request_hash, error.code)
 
     async def answered_wrongly(self, ask: Ask, error: LianzhengError) -> None:
