@@ -59,8 +59,6 @@ class AbciApplication:
         self._application = chain.application
         self._validators = validators
         self._clock = clock
-        self.connected = asyncio.Event()
-        """Set when the engine has asked how far this node is: its first question after it started."""
         self._finalized: _Finalized | None = None
         self._formed: dict[bytes, None] = {}
         self._methods: dict[str, Callable[..., Awaitable[Message]]] = {
@@ -103,11 +101,10 @@ class AbciApplication:
 
     async def _info(self, request: abci.RequestInfo) -> abci.ResponseInfo:
         chain = self._chain
-        self.connected.set()
         return abci.ResponseInfo(
             data="lianzheng",
             version=request.version,
-            app_version=self._application.schema,
+            app_version=chain.genesis.schema_version,  # of the first block for good: state sync compares it
             last_block_height=chain.height,
             last_block_app_hash=chain.application_hash if chain.height else b"",
         )

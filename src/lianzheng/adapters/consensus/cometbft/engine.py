@@ -113,7 +113,7 @@ class CometEngine:
         self._running = False
 
     async def start(self) -> None:
-        """Rebuild the state, listen, start the engine, and wait until it has asked how far this node is.
+        """Rebuild the state, listen, start the engine, and wait until both agree on where they are.
 
         Raises as ``CometChain.open`` and ``EngineProcess.start``; ``ConfigError`` ``engine_config_invalid``;
         ``UnavailableError`` ``engine_unreachable``, or the fault that the engine's first questions show.
@@ -126,12 +126,20 @@ class CometEngine:
             await self._server.start()
             await self._process.start()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._abci.connected.wait(), _CONNECT_S)
+                await asyncio.wait_for(self._answering(), _CONNECT_S)
             self._check_running()
         except LianzhengError:
             await self.stop()
             raise
         self._asking = asyncio.create_task(self._ask(), name="ledger-freshness")
+
+    async def _answering(self) -> None:
+        """Until the engine, which answers only after it has compared notes with the application, does answer."""
+        while self._running:
+            with contextlib.suppress(UnavailableError):
+                await self._required_rpc.call("health")
+                return
+            await asyncio.sleep(_RETRY_S)
 
     async def stop(self) -> None:
         """End the engine, then the socket, then the files."""
@@ -305,7 +313,6 @@ class CometEngine:
         self._running = False
         self._process.give_up()
         self._chain.halt(fault)
-        self._abci.connected.set()
 
     def _check_running(self) -> None:
         if not self._running:

@@ -60,7 +60,7 @@ class CometRpc:
             raise
         if not answer.get("code"):
             return None
-        leaf = decode(base64.b64decode(str(answer.get("data", ""))))
+        leaf = decode(bytes.fromhex(str(answer.get("data", ""))))
         return TxResult(str(leaf["code"]), leaf["data"], final=False)
 
     async def close(self) -> None:

@@ -1,0 +1,280 @@
+"""The ABCI server driven as the engine drives it: raw frames over its unix socket, several connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from comet_kit import MEMBERS, comet_genesis
+from ledger_kit import agreement_payload, update_payload
+from lianzheng.adapters.consensus.cometbft.application import AbciApplication
+from lianzheng.adapters.consensus.cometbft.chain import CometChain
+from lianzheng.adapters.consensus.cometbft.framing import FrameDecoder, encode_frame
+from lianzheng.adapters.consensus.cometbft.proto import abci_pb2 as abci
+from lianzheng.adapters.consensus.cometbft.proto import keys_pb2 as keys
+from lianzheng.adapters.consensus.cometbft.server import AbciServer
+from lianzheng.clock import ManualClock
+from lianzheng.contracts.machine import Machine
+from lianzheng.encoding.canonical import decode, encode
+from lianzheng.errors import LianzhengError
+from lianzheng.governance.validators import validator_powers
+from lianzheng.ledger.genesis import genesis_digest
+
+START_MS = 1_790_000_000_000
+ALPHA = MEMBERS[0]
+
+
+class Engine:
+    """One connection, as the engine's client has it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer, self._decoder = reader, writer, FrameDecoder()
+        self._ready: list[bytes] = []
+
+    async def send(self, *requests: abci.Request) -> None:
+        self._writer.write(b"".join(encode_frame(one.SerializeToString()) for one in requests))
+        await self._writer.drain()
+
+    async def receive(self) -> abci.Response:
+        while not self._ready:
+            data = await self._reader.read(65536)
+            if not data:
+                raise EOFError
+            self._ready += self._decoder.feed(data)
+        return abci.Response.FromString(self._ready.pop(0))
+
+    async def ask(self, request: abci.Request) -> abci.Response:
+        await self.send(request)
+        return await self.receive()
+
+
+class Node:
+    """The application over files in a folder, and what it complained of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.genesis = comet_genesis()
+        self.machine = Machine(self.genesis)
+        self.chain = CometChain(self.machine, self.genesis, folder / "ledger.db", folder / "height")
+        self.application = AbciApplication(self.chain, validator_powers, ManualClock(START_MS))
+        self.faults: list[LianzhengError] = []
+        self.server = AbciServer(folder / "abci.sock", self.application.handle, self.faults.append)
+
+    async def connect(self) -> Engine:
+        return Engine(*await asyncio.open_unix_connection(self.folder / "abci.sock"))
+
+
+@asynccontextmanager
+async def node(folder: Path) -> AsyncIterator[Node]:
+    one = Node(folder)
+    await one.chain.open()
+    await one.server.start()
+    try:
+        yield one
+    finally:
+        await one.server.stop()
+        await one.chain.close()
+
+
+def init_chain(one: Node, **changes: object) -> abci.Request:
+    fields: dict[str, object] = {
+        "chain_id": one.genesis.chain_id,
+        "initial_height": 1,
+        "app_state_bytes": encode({"genesis": genesis_digest(one.genesis).hex()}),
+        "validators": [
+            abci.ValidatorUpdate(pub_key=keys.PublicKey(ed25519=key), power=power)
+            for key, power in validator_powers(one.machine.committed_state).items()
+        ],
+    }
+    return abci.Request(init_chain=abci.RequestInitChain(**(fields | changes)))  # type: ignore[arg-type]
+
+
+def finalize(height: int, txs: list[bytes], block_hash: bytes = b"h" * 32) -> abci.Request:
+    request = abci.RequestFinalizeBlock(txs=txs, height=height, hash=block_hash)
+    request.time.seconds, request.time.nanos = START_MS // 1000 + height, 999_999
+    return abci.Request(finalize_block=request)
+
+
+COMMIT = abci.Request(commit=abci.RequestCommit())
+INFO = abci.Request(info=abci.RequestInfo(version="0.38.25"))
+FLUSH = abci.Request(flush=abci.RequestFlush())
+
+
+def agreement(nonce: int = 1) -> bytes:
+    return ALPHA.transaction("agreement.sign", agreement_payload(), nonce, START_MS).to_bytes()
+
+
+async def test_every_request_is_answered_by_its_own_arm_even_if_empty(tmp_path: Path) -> None:
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        arms = [
+            abci.Request(echo=abci.RequestEcho(message="")),
+            FLUSH,
+            INFO,
+            init_chain(one),
+            abci.Request(query=abci.RequestQuery()),
+            abci.Request(check_tx=abci.RequestCheckTx()),
+            abci.Request(prepare_proposal=abci.RequestPrepareProposal(max_tx_bytes=1000)),
+            abci.Request(process_proposal=abci.RequestProcessProposal()),
+            abci.Request(extend_vote=abci.RequestExtendVote()),
+            abci.Request(verify_vote_extension=abci.RequestVerifyVoteExtension()),
+            finalize(1, []),
+            COMMIT,
+            abci.Request(list_snapshots=abci.RequestListSnapshots()),
+            abci.Request(offer_snapshot=abci.RequestOfferSnapshot()),
+            abci.Request(load_snapshot_chunk=abci.RequestLoadSnapshotChunk()),
+            abci.Request(apply_snapshot_chunk=abci.RequestApplySnapshotChunk()),
+        ]
+        await engine.send(*arms)  # pipelined: answers come in order
+        answers = [await engine.receive() for _ in arms]
+        assert [a.WhichOneof("value") for a in answers] == [a.WhichOneof("value") for a in arms]
+        assert {arm.name for arm in abci.Request.DESCRIPTOR.oneofs[0].fields} == {a.WhichOneof("value") for a in arms}
+        assert one.faults == []
+
+
+async def test_init_chain_may_come_twice_and_names_the_genesis_state(tmp_path: Path) -> None:
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        first, second = await engine.ask(init_chain(one)), await engine.ask(init_chain(one))
+        assert first == second
+        assert first.init_chain.app_hash == one.machine.app_hash()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"chain_id": "other"},
+        {"initial_height": 2},
+        {"app_state_bytes": encode({"genesis": "00" * 32})},
+        {"validators": []},
+    ],
+    ids=["chain", "height", "genesis", "validators"],
+)
+async def test_another_networks_genesis_stops_the_engine(tmp_path: Path, changes: dict[str, object]) -> None:
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        answer = await engine.ask(init_chain(one, **changes))
+        assert answer.exception.error.startswith("engine_genesis_mismatch")
+        with pytest.raises(EOFError):
+            await engine.receive()
+        assert [fault.code for fault in one.faults] == ["engine_genesis_mismatch"]
+
+
+async def test_nothing_is_durable_before_commit(tmp_path: Path) -> None:
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        await engine.ask(init_chain(one))
+        answer = await engine.ask(finalize(1, [agreement()]))
+        assert [result.code for result in answer.finalize_block.tx_results] == [0]
+        assert (await engine.ask(INFO)).info.last_block_height == 0
+        assert one.chain.store.block(1) is None
+    async with node(tmp_path) as again:  # killed between the two: the block comes again
+        engine = await again.connect()
+        assert (await engine.ask(INFO)).info.last_block_height == 0
+        repeated = await engine.ask(finalize(1, [agreement()]))
+        assert repeated.finalize_block == answer.finalize_block
+        await engine.ask(COMMIT)
+    async with node(tmp_path) as third:
+        engine = await third.connect()
+        info = (await engine.ask(INFO)).info
+        assert (info.last_block_height, info.last_block_app_hash) == (1, answer.finalize_block.app_hash)
+        assert third.chain.time_ms == START_MS + 1000  # 999,999 ns are floored away (B31)
+
+
+async def test_an_engine_that_died_before_commit_gets_the_same_answer_again(tmp_path: Path) -> None:
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        await engine.ask(init_chain(one))
+        first = await engine.ask(finalize(1, [agreement()]))
+        restarted = await one.connect()
+        assert (await restarted.ask(INFO)).info.last_block_height == 0
+        assert await restarted.ask(finalize(1, [agreement()])) == first
+        await restarted.ask(COMMIT)
+        assert (await restarted.ask(INFO)).info.last_block_height == 1
+
+
+async def test_another_block_in_place_of_a_decided_one_stops_the_node(tmp_path: Path) -> None:
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        await engine.ask(init_chain(one))
+        await engine.ask(finalize(1, [agreement()]))
+        answer = await engine.ask(finalize(1, [], block_hash=b"x" * 32))
+        assert answer.exception.error.startswith("ledger_forked")
+
+
+async def test_check_tx_says_the_code_and_changes_nothing(tmp_path: Path) -> None:
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        before = one.machine.app_hash()
+        good = (await engine.ask(abci.Request(check_tx=abci.RequestCheckTx(tx=agreement())))).check_tx
+        bad = (await engine.ask(abci.Request(check_tx=abci.RequestCheckTx(tx=b"{}")))).check_tx
+        assert (good.code, bad.code, bad.log) == (0, 1, "field_invalid")
+        assert decode(bad.data) == {"code": "field_invalid", "data": None}
+        assert one.machine.app_hash() == before
+
+
+async def test_proposals_hold_what_fits_and_refuse_what_has_no_form(tmp_path: Path) -> None:
+    first, second = agreement(1), agreement(2)
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        request = abci.RequestPrepareProposal(txs=[b"junk", first, second], max_tx_bytes=4 + 16 + len(first))
+        prepared = (await engine.ask(abci.Request(prepare_proposal=request))).prepare_proposal
+        assert list(prepared.txs) == [first]
+        status = abci.ResponseProcessProposal.ProposalStatus
+        for txs, expected in (([first, second], status.ACCEPT), ([first, b"junk"], status.REJECT)):
+            processed = abci.Request(process_proposal=abci.RequestProcessProposal(txs=txs))
+            assert (await engine.ask(processed)).process_proposal.status == expected
+
+
+async def test_a_refused_transaction_has_code_and_data_in_the_results(tmp_path: Path) -> None:
+    """B7: the code enters the engine's results hash through ``data``."""
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        await engine.ask(init_chain(one))
+        answer = await engine.ask(finalize(1, [agreement(1), agreement(2)]))
+        codes = [(r.code, decode(r.data)["code"]) for r in answer.finalize_block.tx_results]
+        assert codes == [(0, "ok"), (1, "agreement_already_signed")]
+
+
+async def test_a_query_is_answered_while_consensus_is_busy(tmp_path: Path) -> None:
+    async with node(tmp_path) as one:
+        consensus, other = await one.connect(), await one.connect()
+        await consensus.ask(init_chain(one))
+        await consensus.send(finalize(1, [agreement()]), COMMIT)
+        await other.send(abci.Request(query=abci.RequestQuery(path="/state", data=b"network")))
+        answer = (await other.receive()).query
+        assert decode(answer.value)["chain_id"] == one.genesis.chain_id
+        assert (await consensus.receive()).WhichOneof("value") == "finalize_block"
+
+
+async def test_two_applications_say_the_same_of_the_same_blocks(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    now = START_MS
+    updates = [ALPHA.transaction("member.update", update_payload(n), n, now).to_bytes() for n in range(1, 6)]
+    answers = []
+    for name in ("a", "b"):
+        async with node(tmp_path / name) as one:
+            engine = await one.connect()
+            await engine.ask(init_chain(one))
+            said = []
+            for height, txs in enumerate((updates[:2], [], updates[2:]), 1):
+                said.append((await engine.ask(finalize(height, txs))).SerializeToString())
+                await engine.ask(COMMIT)
+            answers.append(said)
+    assert answers[0] == answers[1]
+
+
+async def test_bytes_that_are_no_request_end_the_connection(tmp_path: Path) -> None:
+    async with node(tmp_path) as one:
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "abci.sock")
+        writer.write(encode_frame(b"\xff\xff\xff"))
+        data = await reader.read()
+        assert b"abci_request_invalid" in data
+        writer.close()
+        assert (tmp_path / "abci.sock").stat().st_mode & 0o777 == 0o600
+        assert [fault.code for fault in one.faults] == ["abci_request_invalid"]
