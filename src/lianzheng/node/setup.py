@@ -6,7 +6,6 @@ token, the peer certificate with its key, and ``member.json``, the public card t
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from lianzheng import registry
+from lianzheng.adapters.files import sync_folder, write_new
 from lianzheng.adapters.keystore.passphrase import create_passphrase_file
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.transport.certificates import create_certificate
@@ -85,6 +85,7 @@ def create_home(
     try:
         card = _fill(partial, profile, chain_id, host, internal_port, peer_port, validator)
         partial.rename(folder)  # replaces an empty folder, refuses a full one
+        sync_folder(folder.parent)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -108,15 +109,15 @@ def _fill(
         keys.append(ed25519_key(VALIDATOR_KEY_ID, validator, "assertionMethod"))
     operation = CreationOperation(network=chain_id, keys=tuple(keys), salt=secrets.token_bytes(32))
     certificate, private_key = create_certificate(profile.name, host)
-    _write(folder / "peer.crt.pem", certificate.pem, 0o644)
-    _write(folder / "peer.key.pem", private_key, 0o600)
-    _write(folder / "api-token", b64u_encode(secrets.token_bytes(32)).encode() + b"\n", 0o600)
+    write_new(folder / "peer.crt.pem", certificate.pem, 0o644)
+    write_new(folder / "peer.key.pem", private_key, 0o600)
+    write_new(folder / "api-token", b64u_encode(secrets.token_bytes(32)).encode() + b"\n", 0o600)
     card = _card(profile, operation.to_json(), host, peer_port, certificate.der)
-    _write(folder / "member.json", card.to_bytes(), 0o644)
+    write_new(folder / "member.json", card.to_bytes(), 0o644)
     if peer_port is not None:
         engine = "embedded" if validator is None else "cometbft"
         text = _config_text(did_of(operation), host, internal_port, peer_port, engine)
-        _write(folder / "node.toml", text.encode(), 0o644)
+        write_new(folder / "node.toml", text.encode(), 0o644)
     return card
 
 
@@ -188,21 +189,13 @@ def create_genesis(
 def save_genesis(path: Path, genesis: Genesis) -> None:
     """``genesis`` in a new file. Raises ``ConfigError`` ``genesis_exists``, ``genesis_unwritable``."""
     try:
-        _write(path, genesis.to_bytes(), 0o644)
+        write_new(path, genesis.to_bytes(), 0o644)
     except FileExistsError as error:
         raise ConfigError("genesis_exists", f"{path} exists already.", next_step="Name another file.") from error
     except OSError as error:
         raise ConfigError(
             "genesis_unwritable", f"{path} cannot be written.", next_step="Name a file in a folder of yours."
         ) from error
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _config_text(did: str, host: str, internal_port: int, peer_port: int, engine: str) -> str:

@@ -1,18 +1,17 @@
-"""Replacing a small secret file so that after a crash either the old or the new one stands, whole."""
+"""Reading a secret file that its owner alone can read, and keeping others out while it is replaced."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lianzheng.errors import ConfigError
 
-__all__ = ["locked", "read_private", "replace_private"]
+__all__ = ["locked", "read_private"]
 
 
 @contextmanager
@@ -42,25 +41,6 @@ def read_private(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != 0o600:
             raise _mode_error(path)
         return file.read()
-
-
-def replace_private(path: Path, data: bytes) -> None:
-    """``path`` holds ``data`` with mode 0600, durably: file and directory are flushed before this returns."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # made with mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _mode_error(path: Path) -> ConfigError:

@@ -7,6 +7,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from lianzheng.adapters.files import write_new
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.errors import ConfigError
 
@@ -55,14 +56,9 @@ def create_passphrase_file(path: Path) -> bytes:
     """
     passphrase = b64u_encode(secrets.token_bytes(32)).encode("ascii")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        write_new(path, passphrase + b"\n")
     except FileExistsError as error:
         raise ConfigError("passphrase_file_exists", f"{path} exists already.") from error
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(passphrase + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
     return passphrase
 
 

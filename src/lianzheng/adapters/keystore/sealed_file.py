@@ -16,7 +16,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from lianzheng.adapters.keystore.files import locked, read_private, replace_private
+from lianzheng.adapters.files import replace_file
+from lianzheng.adapters.keystore.files import locked, read_private
 from lianzheng.crypto import ed25519
 from lianzheng.crypto.hazmat.bls12381 import scalar_from_bytes, scalar_to_bytes
 from lianzheng.crypto.sealing import aead_open, aead_seal, seal, unseal
@@ -175,7 +176,7 @@ class SealedFileKeyStore:
 
     def _write(self, entries: dict[str, _Entry]) -> None:
         body = aead_seal(self._file_key, _Body(entries=entries).to_bytes(), _body_aad(self._wrapped))
-        replace_private(self._path, _File(wrapped=self._wrapped, body=body).to_bytes())
+        replace_file(self._path, _File(wrapped=self._wrapped, body=body).to_bytes())
 
 
 def _body_aad(wrapped: bytes) -> bytes:

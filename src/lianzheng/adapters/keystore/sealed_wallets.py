@@ -12,7 +12,8 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from lianzheng.adapters.keystore.files import locked, read_private, replace_private
+from lianzheng.adapters.files import replace_file
+from lianzheng.adapters.keystore.files import locked, read_private
 from lianzheng.crypto.digest import sha256
 from lianzheng.crypto.sealing import aead_open, aead_seal, seal, unseal
 from lianzheng.encoding.model import Bytes, Record
@@ -46,7 +47,7 @@ class SealedWalletStore:
         with locked(path):
             if path.exists():
                 raise ConfigError("keystore_exists", f"{path} exists already.", next_step="Name another folder.")
-            replace_private(path, seal(passphrase, file_key, _KEY_AAD))
+            replace_file(path, seal(passphrase, file_key, _KEY_AAD))
         return cls(folder, file_key)
 
     @classmethod
@@ -75,7 +76,7 @@ class SealedWalletStore:
         """Durable and sealed when it returns."""
         path = self._path(name)
         sealed = aead_seal(self._file_key, _Entry(name=name, data=data).to_bytes(), _BODY_AAD + path.name.encode())
-        replace_private(path, sealed)
+        replace_file(path, sealed)
 
     def names(self) -> list[str]:
         """Every wallet, sorted."""

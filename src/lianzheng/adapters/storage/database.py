@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from lianzheng.adapters.files import open_in_place
 from lianzheng.adapters.storage import tables
 from lianzheng.errors import ConfigError
 
@@ -88,7 +89,7 @@ class Database:
         """Create the file with mode 0600 if it is missing, and bring the schema up to date."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # SQLite gives its -wal and -shm files the mode of the database file.
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        os.close(open_in_place(self._path))
         async with self._write_lock:
             await asyncio.to_thread(_run, self._sync_writer, _migrate)
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from lianzheng.adapters.files import open_in_place
 from lianzheng.errors import ConfigError
 
 __all__ = ["UseMark"]
@@ -24,7 +25,7 @@ class UseMark:
 
     def open(self) -> int | None:
         """The number in the file, or None in a new one. Raises ``ConfigError`` ``use_mark_invalid``."""
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = open_in_place(self._path)
         data = os.pread(self._file, _LINE + 1, 0)
         if not data:
             return None

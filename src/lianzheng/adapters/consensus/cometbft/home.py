@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from lianzheng.adapters.files import write_new
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.canonical import JsonObject, encode
 from lianzheng.limits import BLOCK_BYTES_MAX, TRANSACTION_BYTES_MAX
@@ -81,16 +81,16 @@ def write_home(
     config.mkdir(parents=True, mode=0o700)
     data.mkdir(mode=0o700)
     public = ed25519.public_key(validator_seed)
-    _write(config / "config.toml", _config_text(settings, name, ports, peers).encode(), 0o644)
-    _write(config / "genesis.json", encode(_genesis(settings)), 0o644)
-    _write(config / "node_key.json", encode({"priv_key": _key(_PRIV, _expanded(node_seed))}), 0o600)
+    write_new(config / "config.toml", _config_text(settings, name, ports, peers).encode(), 0o644)
+    write_new(config / "genesis.json", encode(_genesis(settings)), 0o644)
+    write_new(config / "node_key.json", encode({"priv_key": _key(_PRIV, _expanded(node_seed))}), 0o600)
     validator = {
         "address": address_of(public),
         "pub_key": _key(_PUB, public),
         "priv_key": _key(_PRIV, _expanded(validator_seed)),
     }
-    _write(config / "priv_validator_key.json", encode(validator), 0o600)
-    _write(data / "priv_validator_state.json", encode({"height": "0", "round": 0, "step": 0}), 0o600)
+    write_new(config / "priv_validator_key.json", encode(validator), 0o600)
+    write_new(data / "priv_validator_state.json", encode({"height": "0", "round": 0, "step": 0}), 0o600)
 
 
 def _genesis(settings: CometSettings) -> JsonObject:
@@ -170,11 +170,3 @@ def _key(kind: str, value: bytes) -> JsonObject:
 
 def _expanded(seed: bytes) -> bytes:
     return seed + ed25519.public_key(seed)
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -16,6 +16,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lianzheng.adapters.files import sync_folder
 from lianzheng.encoding.model import Record, Seq
 from lianzheng.errors import FormatError, VerificationError
 from lianzheng.ledger.block import SignedHead
@@ -89,13 +90,13 @@ class Checkpoints:
         manifest = snapshot.manifest(digests)
         record = Checkpoint(manifest=manifest, head=head, signer_changes=signer_changes)
         _write(partial / _FILE, record.to_bytes())
-        _sync(partial)
+        sync_folder(partial)
         older = self._heights()
         target = self._path(snapshot.height)
         if snapshot.height in older:  # one that could not be used
             shutil.rmtree(target)
         partial.rename(target)
-        _sync(self._folder)
+        sync_folder(self._folder)
         for height in older:
             if height != snapshot.height:
                 shutil.rmtree(self._path(height), ignore_errors=True)
@@ -114,11 +115,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.faults import ledger_forked
+from lianzheng.adapters.files import replace_file
 from lianzheng.encoding.canonical import encode
 from lianzheng.ledger.block import SignedHead
 
@@ -27,16 +27,4 @@ class ForkProof:
         """Durably write both heads."""
         if self._path.exists():
             return
-        draft = self._path.with_name(self._path.name + ".part")
-        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(file, encode({"heads": [mine.to_json(), rival.to_json()]}))
-            os.fsync(file)
-        finally:
-            os.close(file)
-        draft.rename(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(self._path, encode({"heads": [mine.to_json(), rival.to_json()]}))

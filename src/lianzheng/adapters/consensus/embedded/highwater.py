@@ -6,6 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from lianzheng.adapters.files import open_in_place
 from lianzheng.errors import ConfigError
 
 __all__ = ["HighWater"]
@@ -27,7 +28,7 @@ class HighWater:
         Raises ``ConfigError`` ``height_file_invalid``, ``ledger_in_use``.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = open_in_place(self._path)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
