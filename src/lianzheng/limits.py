@@ -126,6 +126,9 @@ RECORD_DOCUMENTS_MAX = 64
 DOCUMENT_BYTES_MAX = 32 * 1024 * 1024
 """A scanned agreement or a short recording reference; recordings themselves are kept elsewhere by digest."""
 
+EVIDENCE_BATCH_MAX = 1024
+"""Records in one request: one durable commit for all of them, made within about a tenth of a second."""
+
 BUNDLE_RECORDS_MAX = 4096
 """EV-4: records of one case; keeps a bundle inside ``BUNDLE_BYTES_MAX``."""
 
@@ -257,3 +260,21 @@ INCIDENT_CONTAINS_MAX = 64
 
 VALIDATORS_MAX = 256
 """As many validators as genesis may have founders."""
+
+MAPPING_BYTES_MAX = 64 * 1024
+"""A mapping of fourteen fields with a few hundred code values."""
+
+MAPPING_VALUES_MAX = 500
+"""Code values of one field in a mapping: more than any list of products or document kinds."""
+
+SOURCE_COLUMNS_MAX = 500
+"""Columns of a source: a wide export with room."""
+
+SOURCE_MEMORY_MB_MAX = 256
+"""What DuckDB may hold of a source and of the check for doubles; beyond it writes to a scratch folder."""
+
+UPLOADS_MAX = 4
+"""Sources waiting on a node to be loaded: more are forgotten ones, and each may be large."""
+
+UPLOAD_BYTES_MAX = 4 * 1024 * 1024 * 1024
+"""One source sent to be loaded as a job, kept on disk meanwhile: 20 million customers of 200 bytes."""

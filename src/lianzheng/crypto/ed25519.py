@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from nacl import bindings
 from nacl.exceptions import BadSignatureError
 
@@ -42,6 +44,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
         raise VerificationError("signature_invalid", "A signature does not verify.") from None
 
 
+@lru_cache(maxsize=2)  # deriving it takes as long as signing; a node signs with one key, which it holds anyway
 def _keypair(seed: bytes) -> tuple[bytes, bytes]:
     if len(seed) != SEED_SIZE:
         raise FormatError("key_malformed", "An Ed25519 seed must have 32 bytes.")

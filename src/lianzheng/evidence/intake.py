@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lianzheng.clock import Clock
@@ -13,17 +13,19 @@ from lianzheng.evidence.model import (
     Document,
     DocumentDigest,
     EvidenceRecord,
-    LeafPair,
     Promise,
     PromiseBody,
     digest_document,
-    leaves_of,
+    leaves_of_bytes,
     promise_bytes,
 )
 from lianzheng.evidence.ports import CaseEnd, EvidenceRepository, StoredRecord
 from lianzheng.limits import PROMISE_MS
 
 __all__ = ["Draft", "Intake"]
+
+_FEW = 16
+"""Records placed within a millisecond or two."""
 
 
 @dataclass(slots=True)
@@ -37,10 +39,11 @@ class Draft:
     documents: tuple[Document, ...]
     salt: bytes
     digests: tuple[DocumentDigest, ...] = field(default=())
+    record: EvidenceRecord | None = None
 
-    def to_record(self, institution: str, previous: LeafPair | None) -> EvidenceRecord:
-        """The record at this place. Raises ``FormatError`` ``field_invalid``."""
-        return EvidenceRecord.from_json(
+    def to_record(self, institution: str) -> EvidenceRecord:
+        """The record as the first of its case, made once. Raises ``FormatError`` ``field_invalid``."""
+        return self.record or EvidenceRecord.from_json(
             {
                 "v": 1,
                 "case_id": self.case_id,
@@ -49,7 +52,7 @@ class Draft:
                 "operator_role": self.operator_role,
                 "context": self.context,
                 "documents": self.digests,
-                "previous": previous,
+                "previous": None,
             }
         )
 
@@ -76,14 +79,23 @@ class Intake:
         self._member = member
         self._key_id = key_id
         self._writing = asyncio.Lock()
-        self._waiting: list[tuple[Draft, asyncio.Future[Promise]]] = []
+        self._waiting: list[tuple[Sequence[Draft], asyncio.Future[list[Promise]]]] = []
 
     async def accept(self, draft: Draft) -> Promise:
         """The promise for ``draft``, once it is durable. Raises ``field_invalid``, ``evidence_not_stored``."""
+        self.examine(draft)
+        (promise,) = await self.store([draft])
+        return promise
+
+    def examine(self, draft: Draft) -> None:
+        """Refuse it alone, before it shares a transaction with others. Raises ``field_invalid``."""
         draft.digests = tuple(digest_document(document) for document in draft.documents)
-        draft.to_record(self._member, None)  # refuse it alone, before it shares a transaction with others
-        future: asyncio.Future[Promise] = asyncio.get_running_loop().create_future()
-        self._waiting.append((draft, future))
+        draft.record = draft.to_record(self._member)
+
+    async def store(self, drafts: Sequence[Draft]) -> list[Promise]:
+        """The promises for examined ``drafts`` in their order, once all are durable: all or none."""
+        future: asyncio.Future[list[Promise]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((drafts, future))
         async with self._writing:
             if not future.done():
                 await self._write()
@@ -92,9 +104,9 @@ class Intake:
     async def _write(self) -> None:
         group, self._waiting = self._waiting, []
         try:
-            promises = await self._store([draft for draft, _ in group])
-            for (_, future), promise in zip(group, promises, strict=True):
-                future.set_result(promise)
+            promises = iter(await self._store([draft for drafts, _ in group for draft in drafts]))
+            for drafts, future in group:
+                future.set_result([next(promises) for _ in drafts])
         finally:
             # This caller sees the real error, or was cancelled; the others must not wait for ever.
             for _, future in group:
@@ -105,7 +117,7 @@ class Intake:
     async def _store(self, drafts: list[Draft]) -> list[Promise]:
         ends = await self._repository.case_ends([draft.case_id for draft in drafts])
         due_ms = self._clock.now_ms() + PROMISE_MS
-        stored = [self._place(draft, ends, due_ms) for draft in drafts]
+        stored = await self._placed(drafts, ends, due_ms)
         documents = {
             digest.sha256: document.data
             for draft in drafts
@@ -114,13 +126,24 @@ class Intake:
         await self._repository.add(stored, documents)
         return [item.promise for item in stored]
 
+    async def _placed(self, drafts: list[Draft], ends: dict[str, CaseEnd], due_ms: int) -> list[StoredRecord]:
+        def place() -> list[StoredRecord]:
+            return [self._place(draft, ends, due_ms) for draft in drafts]
+
+        # Many take long enough to be in the way of everybody else on the event loop.
+        return place() if len(drafts) <= _FEW else await asyncio.to_thread(place)
+
     def _place(self, draft: Draft, ends: dict[str, CaseEnd], due_ms: int) -> StoredRecord:
         end = ends.get(draft.case_id)
-        record = draft.to_record(self._member, None if end is None else end.leaves)
-        leaves = leaves_of(record, draft.salt)
+        record = draft.to_record(self._member)
+        if end is not None:
+            record = record.model_copy(update={"previous": end.leaves})
+        data = record.to_bytes()
+        leaves = leaves_of_bytes(data, draft.salt)
         seq = 0 if end is None else end.seq + 1
         ends[draft.case_id] = CaseEnd(seq, leaves)
         body = PromiseBody(
             chain_id=self._chain_id, member=self._member, key_id=self._key_id, leaves=leaves, due_ms=due_ms
         )
-        return StoredRecord(record, seq, draft.salt, leaves, Promise(body=body, sig=self._sign(promise_bytes(body))))
+        promise = Promise(body=body, sig=self._sign(promise_bytes(body)))
+        return StoredRecord(record, seq, draft.salt, leaves, promise, data)

@@ -23,6 +23,8 @@ class StoredRecord:
     salt: bytes
     leaves: LeafPair
     promise: Promise
+    data: bytes | None = None
+    """Canonical bytes of ``record`` where they are at hand."""
 
 
 @dataclass(frozen=True, slots=True)

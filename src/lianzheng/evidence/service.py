@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from lianzheng.clock import Clock
 from lianzheng.errors import ConflictError, FormatError, LianzhengError, NotFoundError, RefusedError, UnavailableError
@@ -30,10 +31,21 @@ from lianzheng.ledger.merkle import root_of
 from lianzheng.ledger.ports import LedgerEngine, LogProof
 from lianzheng.limits import ANCHOR_INTERVAL_MS, ANCHOR_LEAVES_MAX, DOCUMENT_BYTES_MAX, RECORD_DOCUMENTS_MAX
 
-__all__ = ["EvidenceService"]
+__all__ = ["Act", "EvidenceService"]
 
 _HEAD_RACES_MAX = 50
 _RETRY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act to be recorded, with the arguments of :meth:`EvidenceService.record`."""
+
+    case_id: str
+    scene: str
+    operator_role: str
+    context: CaptureContext
+    documents: tuple[Document, ...]
 
 
 class EvidenceService:
@@ -67,14 +79,30 @@ class EvidenceService:
 
         Raises ``FormatError``: ``field_invalid`` (scene, case id, role), ``documents_count``, ``document_too_large``.
         """
-        if not 1 <= len(documents) <= RECORD_DOCUMENTS_MAX:
-            raise FormatError("documents_count", f"A record has 1 to {RECORD_DOCUMENTS_MAX} documents.")
-        if any(len(document.data) > DOCUMENT_BYTES_MAX for document in documents):
-            raise FormatError("document_too_large", f"A document has at most {DOCUMENT_BYTES_MAX} bytes.")
-        draft = Draft(case_id, scene, operator_role, context, tuple(documents), secrets.token_bytes(32))
-        promise = await self._intake.accept(draft)
+        promise = await self._intake.accept(_draft(case_id, scene, operator_role, context, documents))
         self._received.set()
         return promise
+
+    async def record_many(self, acts: Sequence[Act | LianzhengError]) -> list[Promise | LianzhengError]:
+        """For each act, in their order, what :meth:`record` gives or raises; an error among them stays what it is.
+
+        A malformed act refuses itself. The others are durable together or not at all: ``evidence_not_stored``.
+        """
+        outcomes: list[Promise | LianzhengError | None] = []
+        drafts: list[Draft] = []
+        for act in acts:
+            try:
+                if isinstance(act, LianzhengError):
+                    raise act
+                draft = _draft(act.case_id, act.scene, act.operator_role, act.context, act.documents)
+                self._intake.examine(draft)
+                drafts.append(draft)
+                outcomes.append(None)
+            except LianzhengError as error:
+                outcomes.append(error)
+        promises = iter(await self._intake.store(drafts) if drafts else [])
+        self._received.set()
+        return [next(promises) if outcome is None else outcome for outcome in outcomes]
 
     async def acknowledgement(self, promise: Promise) -> Acknowledgement:
         """Record and salt beside ``promise``, for the person concerned to keep. ``evidence_unknown``."""
@@ -234,3 +262,13 @@ class EvidenceService:
 
 def _one_head(proofs: Sequence[LogProof]) -> bool:
     return all(proof.head == proofs[0].head for proof in proofs)
+
+
+def _draft(
+    case_id: str, scene: str, operator_role: str, context: CaptureContext, documents: Sequence[Document]
+) -> Draft:
+    if not 1 <= len(documents) <= RECORD_DOCUMENTS_MAX:
+        raise FormatError("documents_count", f"A record has 1 to {RECORD_DOCUMENTS_MAX} documents.")
+    if any(len(document.data) > DOCUMENT_BYTES_MAX for document in documents):
+        raise FormatError("document_too_large", f"A document has at most {DOCUMENT_BYTES_MAX} bytes.")
+    return Draft(case_id, scene, operator_role, context, tuple(documents), secrets.token_bytes(32))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as insert_or
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from lianzheng.adapters.storage.database import Database
+from lianzheng.adapters.storage.database import Database, driver
 from lianzheng.adapters.storage.tables.evidence import batches, documents, records
 from lianzheng.errors import ConflictError
 from lianzheng.evidence.model import AnchorPayload, EvidenceRecord, LeafPair, Promise
@@ -19,7 +18,14 @@ __all__ = ["SqlEvidenceRepository"]
 
 _LEAVES = (records.c.leaf_sha256, records.c.leaf_sm3)
 _PLACED = select(records, batches).outerjoin(batches, records.c.batch == batches.c.number)
-_VARIABLES_MAX = 500  # below SQLite's bound on variables in every build
+_PEEKS_MAX = 8
+"""Point reads that take no longer than handing them to a thread."""
+# As text: records come in by the thousand.
+_ADD_DOCUMENT = "INSERT INTO evidence_document (sha256, data) VALUES (?,?) ON CONFLICT DO NOTHING"
+_ADD_RECORD = (
+    "INSERT INTO evidence_record (case_id, seq, record, salt, leaf_sha256, leaf_sm3, promise) VALUES (?,?,?,?,?,?,?)"
+)
+_CASE_END = "SELECT seq, leaf_sha256, leaf_sm3 FROM evidence_record WHERE case_id = ? ORDER BY seq DESC LIMIT 1"
 
 
 class SqlEvidenceRepository:
@@ -29,33 +35,30 @@ class SqlEvidenceRepository:
         self._database = database
 
     async def add(self, items: Sequence[StoredRecord], document_bytes: Mapping[bytes, bytes]) -> None:
-        rows = [_row(item) for item in items]
-        blobs = [{"sha256": digest, "data": data} for digest, data in document_bytes.items()]
+        def work(connection: Connection) -> None:
+            raw = driver(connection)
+            raw.executemany(_ADD_DOCUMENT, document_bytes.items())
+            raw.executemany(_ADD_RECORD, (_row(item) for item in items))
+
         try:
-            async with self._database.begin() as connection:
-                if blobs:
-                    await connection.execute(insert_or(documents).on_conflict_do_nothing(), blobs)
-                await connection.execute(insert(records), rows)
-        except IntegrityError as error:
+            await self._database.transact(work)
+        except sqlite3.IntegrityError as error:
             raise ConflictError("case_order_conflict", "Another record has taken this place in its case.") from error
 
     async def case_ends(self, case_ids: Sequence[str]) -> dict[str, CaseEnd]:
-        ends: dict[str, CaseEnd] = {}
-        wanted = list(dict.fromkeys(case_ids))
-        async with self._database.read() as connection:
-            for start in range(0, len(wanted), _VARIABLES_MAX):
-                last = (
-                    select(records.c.case_id, func.max(records.c.seq).label("seq"))
-                    .where(records.c.case_id.in_(wanted[start : start + _VARIABLES_MAX]))
-                    .group_by(records.c.case_id)
-                    .subquery()
-                )
-                query = select(records.c.case_id, records.c.seq, *_LEAVES).join(
-                    last, (records.c.case_id == last.c.case_id) & (records.c.seq == last.c.seq)
-                )
-                for row in await connection.execute(query):
-                    ends[row.case_id] = CaseEnd(row.seq, _leaves(row))
-        return ends
+        wanted = dict.fromkeys(case_ids)
+
+        def work(connection: sqlite3.Connection) -> dict[str, CaseEnd]:
+            found = ((case_id, connection.execute(_CASE_END, (case_id,)).fetchone()) for case_id in wanted)
+            return {
+                case_id: CaseEnd(row[0], LeafPair(sha256=row[1], sm3=row[2]))
+                for case_id, row in found
+                if row is not None
+            }
+
+        if len(wanted) <= _PEEKS_MAX:
+            return self._database.peek(work)
+        return await self._database.query(lambda connection: work(driver(connection)))
 
     async def case(self, case_id: str) -> tuple[PlacedRecord, ...]:
         query = _PLACED.where(records.c.case_id == case_id).order_by(records.c.seq)
@@ -130,16 +133,16 @@ class SqlEvidenceRepository:
             await connection.execute(update(batches).where(batches.c.number == number).values(values))
 
 
-def _row(item: StoredRecord) -> dict[str, Any]:
-    return {
-        "case_id": item.record.case_id,
-        "seq": item.seq,
-        "record": item.record.to_bytes(),
-        "salt": item.salt,
-        "leaf_sha256": item.leaves.sha256,
-        "leaf_sm3": item.leaves.sm3,
-        "promise": item.promise.to_bytes(),
-    }
+def _row(item: StoredRecord) -> tuple[object, ...]:
+    return (
+        item.record.case_id,
+        item.seq,
+        item.data or item.record.to_bytes(),
+        item.salt,
+        item.leaves.sha256,
+        item.leaves.sm3,
+        item.promise.to_bytes(),
+    )
 
 
 def _leaves(row: Any) -> LeafPair:

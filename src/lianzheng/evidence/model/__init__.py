@@ -13,6 +13,7 @@ from lianzheng.evidence.model.record import (
     LeafPair,
     digest_document,
     leaves_of,
+    leaves_of_bytes,
 )
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "anchor_digest",
     "digest_document",
     "leaves_of",
+    "leaves_of_bytes",
     "promise_bytes",
 ]

@@ -14,15 +14,20 @@ from lianzheng.evidence.model.anchor import LogEntry
 from lianzheng.evidence.model.record import CaseId, EvidenceRecord, LeafPair
 from lianzheng.ids import ChainId
 from lianzheng.ledger.block import SignedHead
+from lianzheng.ledger.cometbft import CometHead, Validator
+from lianzheng.ledger.cometbft.powers import genesis_validators
 from lianzheng.ledger.genesis import Genesis, genesis_digest
-from lianzheng.limits import BUNDLE_RECORDS_MAX, MERKLE_PATH_MAX, SIGNER_CHANGES_MAX
+from lianzheng.limits import BUNDLE_RECORDS_MAX, MERKLE_PATH_MAX, SIGNER_CHANGES_MAX, VALIDATORS_MAX
 
 __all__ = ["AnchorItem", "Bundle", "CaseHead", "LedgerItem", "Network", "RecordItem", "TrustFile"]
 
 Multikey = Annotated[str, StringConstraints(pattern=r"^z[1-9A-HJ-NP-Za-km-z]{40,60}$")]
 Path = Annotated[tuple[Bytes32, ...], Field(strict=False, max_length=MERKLE_PATH_MAX)]
-Signers = Annotated[tuple[Multikey, ...], Field(strict=False, min_length=1, max_length=1)]
-"""Keys that signed heads at genesis; the embedded engine has one."""
+Signers = (
+    Annotated[tuple[Multikey, ...], Field(strict=False, min_length=1, max_length=1)]
+    | Annotated[tuple[Validator, ...], Field(strict=False, min_length=1, max_length=VALIDATORS_MAX)]
+)
+"""Who signed heads at genesis: the embedded engine's one key, or CometBFT's validators in its order."""
 
 
 class Network(Record):
@@ -67,8 +72,8 @@ class LedgerItem(Record):
     log_root: Bytes32
     log_size: Annotated[int, Field(ge=1, le=2**53 - 1)]
     state_root: Bytes32
-    head: SignedHead
-    head_chain: Annotated[tuple[SignedHead, ...], Field(strict=False, max_length=SIGNER_CHANGES_MAX)]
+    head: SignedHead | CometHead
+    head_chain: Annotated[tuple[SignedHead | CometHead, ...], Field(strict=False, max_length=SIGNER_CHANGES_MAX)]
     """One signed head per change of signers since genesis, oldest first; empty if there was none."""
 
 
@@ -95,7 +100,8 @@ class TrustFile(Record):
     @classmethod
     def of_genesis(cls, genesis: Genesis) -> Self:
         """The trust file of the network that ``genesis`` starts."""
-        return cls(chain_id=genesis.chain_id, genesis_digest=genesis_digest(genesis), signers=(genesis.sequencer.key,))
+        signers = genesis_validators(genesis) if genesis.ordering is None else (genesis.ordering.key,)
+        return cls(chain_id=genesis.chain_id, genesis_digest=genesis_digest(genesis), signers=signers)
 
     def network(self) -> Network:
         """The same members as a bundle names them."""

@@ -30,6 +30,7 @@ __all__ = [
     "LeafPair",
     "digest_document",
     "leaves_of",
+    "leaves_of_bytes",
 ]
 
 
@@ -108,5 +109,10 @@ def digest_document(document: Document) -> DocumentDigest:
 
 def leaves_of(record: EvidenceRecord, salt: bytes) -> LeafPair:
     """Both leaves of ``record`` under ``salt`` (EV-2)."""
-    message = tagged("evidence-leaf", salt, record.to_bytes())
+    return leaves_of_bytes(record.to_bytes(), salt)
+
+
+def leaves_of_bytes(record: bytes, salt: bytes) -> LeafPair:
+    """As :func:`leaves_of` for the record's canonical bytes."""
+    message = tagged("evidence-leaf", salt, record)
     return LeafPair(sha256=sha256_raw(message), sm3=sm3_raw(message))
