@@ -22,6 +22,7 @@ from lianzheng.flows.acts import ActRecorder
 from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
+from lianzheng.flows.explorer import Explorer
 from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
 from lianzheng.flows.task_desk import TaskDesk
@@ -97,6 +98,7 @@ class NodeServices:
     api_token: str
     clock: Clock
     engine: LedgerEngine
+    explorer: Explorer
     orderer: Orderer | None
     """None at nodes that follow."""
     witness: HeadWitness

@@ -8,13 +8,20 @@ from fastapi import APIRouter
 
 from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
-from lianzheng.errors import RefusedError
+from lianzheng.encoding.binary import b64u_encode
+from lianzheng.errors import NotFoundError, RefusedError
 from lianzheng.flows.acts import network_case
 from lianzheng.governance.model import AgreementSign
+from lianzheng.governance.parameters.model import ParameterChange, parameter_hash, parameter_record
+from lianzheng.governance.rules import RULES
 from lianzheng.identity.model import issuer_state_key
 from lianzheng.ledger.receipt import encode_receipt
 
 __all__ = ["create_router"]
+
+_APART = ("agreement.sign", "member.update")
+"""Kinds with routes of their own: they leave evidence, or need the node's own files."""
+_KINDS = {rule.kind: rule for rule in RULES if rule.kind not in _APART}
 
 
 def create_router(services: NodeServices) -> APIRouter:
@@ -42,5 +49,21 @@ def create_router(services: NodeServices) -> APIRouter:
         if services.engine.state.get(issuer_state_key(services.did, period)) is None:
             await services.sender.send("issuer.publish", services.issuer.issuer_key_payload(period))
         return {"issuer": services.did, "period": period}
+
+    @router.post("/governance/{kind}")
+    async def act(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Send one kind of governance in this member's name; the ledger's answer, with the motion's id if it is one.
+
+        The payload is that of `docs/spec/governance.md`. For parameters `prev` may be left out: it is read here.
+        """
+        rule = _KINDS.get(kind)
+        if rule is None:
+            raise NotFoundError("kind_unknown", "Governance has no such kind of transaction.")
+        if rule.payload is ParameterChange and "prev" not in payload:
+            name = str(payload.get("name"))
+            record = parameter_record(services.engine.state, name)
+            payload = {**payload, "prev": b64u_encode(parameter_hash(name, record))}
+        receipt = await services.sender.send(kind, rule.payload.from_json(payload), ordered=rule.ordered)
+        return encode_receipt(receipt)
 
     return router
