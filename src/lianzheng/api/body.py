@@ -12,20 +12,25 @@ from lianzheng.encoding.canonical import JsonValue, parse
 from lianzheng.errors import FormatError
 from lianzheng.limits import FORM_BYTES_MAX
 
-__all__ = ["BoundedRoute", "read_body"]
+__all__ = ["BoundedRoute", "check_declared", "read_body"]
 
 
 async def read_body(request: Request, size_max: int) -> bytes:
     """The body, never more than ``size_max`` bytes of it in memory. Raises ``FormatError`` ``too_large``."""
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared[:20]) > size_max:
-        raise _too_large(size_max)
+    check_declared(request, size_max)
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
         if len(data) > size_max:
             raise _too_large(size_max)
     return bytes(data)
+
+
+def check_declared(request: Request, size_max: int) -> None:
+    """A body that says it is too long is refused before it is read. Raises ``FormatError`` ``too_large``."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared[:20]) > size_max:
+        raise _too_large(size_max)
 
 
 class BoundedRoute(APIRoute):

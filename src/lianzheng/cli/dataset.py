@@ -29,32 +29,54 @@ app = typer.Typer(no_args_is_help=True, help="Load, offer and open this member's
 Config = Annotated[Path, typer.Option(help="node.toml of the running node.")]
 
 
+_Source = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="CSV or Parquet file of customers; see docs/guides.")
+]
+_Mapping = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="TOML: which column holds which field; see docs/spec/sources.md."),
+]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
 @app.command("check")
 def check(
-    source: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV file; see docs/spec/sources.md.")],
+    source: _Source,
+    mapping: _Mapping = None,
     test_network: Annotated[bool, typer.Option(help="Accept sample people (area 99xxxx).")] = False,
+    bad_rows: Annotated[
+        Path | None, typer.Option(help="Write all bad rows, with reasons, to this new file: it holds personal data.")
+    ] = None,
+    as_json: _Json = False,
 ) -> None:
     """Read a source without loading it; every problem is named with row, column and reason. Needs no node."""
-    from lianzheng.adapters.sources.csv import read_csv
+    from lianzheng.cli.sources import check_file
 
-    found = read_csv(source, as_of=day_of(SystemClock().now_ms()), test_network=test_network)
-    found.raise_if_refused()
-    typer.echo(f"{len(found.records)} customers, sha256 {found.digest.hex()}")
+    check_file(source, mapping, bad_rows, test_network=test_network, as_json=as_json)
 
 
 @app.command("load")
 def load(
     dataset: Annotated[str, typer.Argument(help="Name of the data set: a-z, 0-9 and '-'.")],
-    source: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV file of customers.")],
+    source: _Source,
     config: Config,
+    mapping: _Mapping = None,
+    accept_bad: Annotated[
+        int, typer.Option(min=0, help="Leave out the bad rows, if they are exactly so many; see `dataset check`.")
+    ] = 0,
+    as_json: _Json = False,
 ) -> None:
-    """Load a source whole, or refuse it and change nothing."""
-    from lianzheng.limits import SOURCE_BYTES_MAX
+    """Load a source as a job of the node, or refuse it and change nothing. Ctrl-C cancels the job."""
+    from lianzheng.cli.sources import load_file
 
-    with source.open("rb") as file:
-        data = file.read(SOURCE_BYTES_MAX + 1)  # the node refuses what is longer
-    loaded = _call(config, lambda node: node.post_bytes(f"/api/v1/datasets/{dataset}/source", data, "text/csv"))
-    typer.echo(f"{loaded['people']} customers in {dataset}, sha256 {loaded['sha256']}")
+    loaded = _call(config, lambda node: load_file(node, dataset, source, mapping, accept_bad, quiet=as_json))
+    if as_json:
+        from lianzheng.encoding.canonical import encode
+
+        typer.echo(encode(loaded).decode())
+        return
+    left_out = f", {loaded['skipped']} bad rows left out" if loaded["skipped"] else ""
+    typer.echo(f"{loaded['people']} customers in {dataset}{left_out}, sha256 {loaded['sha256']}")
 
 
 @app.command("publish")

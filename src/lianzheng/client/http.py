@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterable
 from typing import Any, Self
 
 import httpx
@@ -76,8 +77,12 @@ class NodeClient:
         """Parsed JSON of a POST."""
         return _json(await self._send("POST", path, json=body))
 
-    async def post_bytes(self, path: str, body: bytes, content_type: str) -> Any:
-        """Parsed JSON of a POST of raw bytes."""
+    async def delete(self, path: str) -> Any:
+        """Parsed JSON of a DELETE."""
+        return _json(await self._send("DELETE", path))
+
+    async def post_bytes(self, path: str, body: bytes | AsyncIterable[bytes], content_type: str) -> Any:
+        """Parsed JSON of a POST of raw bytes, all at once or as they come."""
         return _json(await self._send("POST", path, content=body, headers={"content-type": content_type}))
 
     async def get_bytes(self, path: str) -> bytes:

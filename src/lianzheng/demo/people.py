@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
-from lianzheng.adapters.sources.csv import COLUMNS
+from lianzheng.adapters.sources.fields import COLUMNS
 from lianzheng.demo.survey import Household
 from lianzheng.errors import ConfigError
 from lianzheng.identity.idnorm import make_sample_number

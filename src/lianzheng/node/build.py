@@ -13,7 +13,8 @@ from lianzheng import __version__
 from lianzheng.adapters.consensus.embedded import EmbeddedSequencer
 from lianzheng.adapters.keystore.passphrase import load_passphrase
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
-from lianzheng.adapters.sources.csv import parse_csv
+from lianzheng.adapters.sources.file import open_source
+from lianzheng.adapters.sources.spool import Spool
 from lianzheng.adapters.storage.asks import AskRepository
 from lianzheng.adapters.storage.compute import DatasetRepository, EpochRepository, PeerTableRepository
 from lianzheng.adapters.storage.consent import SqlConsentStore, SqlRefusalStore
@@ -162,6 +163,8 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     consent_desk = ConsentDesk(consents, consent_store, acts)
     tasks = TaskService(base.sender, uses)
     gate_log, gate_workers = GateLog(clock), _gate_workers(base)
+    spool = Spool(config.data_dir / "spool")
+    spool.clear()
     test_network = _is_test_network(base.genesis)
     services = NodeServices(
         did=config.did,
@@ -178,7 +181,12 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         test_network=test_network,
         jobs=Jobs(clock, _log_failed_job),
         intake=Intake(
-            lambda data, day: parse_csv(data, as_of=day, test_network=test_network), customers, datasets, clients, clock
+            lambda path, form, mapping, day: open_source(path, form, mapping, as_of=day, test_network=test_network),
+            spool,
+            customers,
+            datasets,
+            clients,
+            clock,
         ),
         datasets=datasets,
         views=views,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from lianzheng.encoding.canonical import JsonObject
@@ -15,10 +15,10 @@ __all__ = ["CustomerSink", "CustomerStore", "EvidenceHook", "SuitabilityStore"]
 class CustomerSink(Protocol):
     """Where a source's records go."""
 
-    async def replace_customers(self, dataset: str, records: Sequence[CustomerRecord], digest: bytes) -> None:
-        """The data set holds exactly ``records`` afterwards, in one transaction; on an error it is unchanged.
+    async def add_customers(self, snapshot: int, customers: Sequence[tuple[str, CustomerRecord]]) -> None:
+        """Customers, each with its reference, under a load whose people stand there; visible once it is finished.
 
-        ``digest`` is the SHA-256 of the source. Raises ``ConflictError`` ``customer_duplicate``.
+        Raises ``ConflictError`` ``customer_duplicate``.
         """
 
 
@@ -26,13 +26,16 @@ class CustomerStore(CustomerSink, Protocol):
     """A sink that can be read."""
 
     async def datasets(self) -> list[str]:
-        """Names of all data sets that were loaded, offered to the alliance or not, in order."""
+        """Names of all data sets that are loaded, offered to the alliance or not, in order."""
 
     async def customer(self, dataset: str, idnorm: bytes) -> CustomerRecord:
         """The customer of this identity. Raises ``NotFoundError`` ``customer_unknown``."""
 
-    async def customers(self, dataset: str) -> list[CustomerRecord]:
-        """All customers, in the order of their identities."""
+    async def customer_named(self, reference: str) -> CustomerRecord | None:
+        """The customer of this reference; of several data sets the first by name."""
+
+    async def name_customers(self, reference_of: Callable[[bytes], str]) -> None:
+        """At start: customers that an upgrade left without a reference have one, made from their idnorm."""
 
 
 class SuitabilityStore(Protocol):

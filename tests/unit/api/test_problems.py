@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
 
 from lianzheng import errors, limits
-from lianzheng.adapters.sources.csv import COLUMNS
+from lianzheng.adapters.sources.fields import COLUMNS
 from lianzheng.api.internal.auth import UnauthenticatedError
 from lianzheng.api.problem import ProblemApp
 from lianzheng.errors import LianzhengError

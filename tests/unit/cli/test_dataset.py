@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli_kit import Run
-from lianzheng.adapters.sources.csv import COLUMNS
+from lianzheng.adapters.sources.fields import COLUMNS
 from lianzheng.demo.processes import free_ports
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.identity.idnorm import make_sample_number
@@ -62,7 +62,7 @@ def test_sample_people_are_for_test_networks(run: Run, tmp_path: Path) -> None:
         (other(2, number="990101198002290000"), "row 3, column number", "identity_number_invalid"),
         (other(2, number=""), "row 3, column number", "identity_number_invalid"),
         (other(2, financial_assets_yuan="12.5"), "row 3, column financial_assets_yuan", "amount_invalid"),
-        (other(2, financial_assets_yuan="-1"), "row 3, column financial_assets_yuan", "amount_invalid"),
+        (other(2, financial_assets_yuan="-1"), "row 3, column financial_assets_yuan", "amount_negative"),
         (other(2, financial_assets_yuan="1e6"), "row 3, column financial_assets_yuan", "amount_invalid"),
         (other(2, financial_assets_yuan="９"), "row 3, column financial_assets_yuan", "amount_invalid"),
         (other(2, financial_assets_yuan=""), "row 3, column financial_assets_yuan", "amount_invalid"),
@@ -83,7 +83,8 @@ def test_a_bad_row_is_named_by_row_column_and_reason(
     assert ended.status == 1
     assert ended.err.startswith("source_refused: ")
     assert f"  {place}: {code}: " in ended.err
-    assert "\n  row 2" not in ended.err and "\n  row 4" not in ended.err, "the good rows are not accused"
+    assert ("\n  row 2" in ended.err) == (code == "customer_duplicate"), "of two rows of one person neither is believed"
+    assert "\n  row 4" not in ended.err, "the good rows are not accused"
     assert "→ Correct the rows" in ended.err
     assert GOOD["number"] not in ended.err
     assert not row["number"] or row["number"] not in ended.err
@@ -145,7 +146,7 @@ def test_texts_of_others_are_shown_as_they_are(run: Run, tmp_path: Path, monkeyp
     def refused(*_: object, **__: object) -> None:
         raise RefusedError("some_code", "\x1b[31m[bold]text[/bold]", next_step="[red]step\x07")
 
-    monkeypatch.setattr("lianzheng.adapters.sources.csv.read_csv", refused)
+    monkeypatch.setattr("lianzheng.adapters.sources.file.SourceFile.check", refused)
     ended = run("dataset", "check", write(tmp_path, GOOD))
     assert ended.err == "some_code: \ufffd[31m[bold]text[/bold]\n  → [red]step\ufffd\n"
 
@@ -154,7 +155,7 @@ def test_a_file_error_is_no_traceback(run: Run, tmp_path: Path, monkeypatch: pyt
     def failed(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "/some/file")
 
-    monkeypatch.setattr("lianzheng.adapters.sources.csv.read_csv", failed)
+    monkeypatch.setattr("lianzheng.adapters.sources.file.SourceFile.check", failed)
     ended = run("dataset", "check", write(tmp_path, GOOD))
     assert (ended.status, ended.err) == (1, "file_error: /some/file: Permission denied.\n")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lianzheng.adapters.sources.csv import parse_csv
+from lianzheng.adapters.sources.file import SourceFile
 from lianzheng.demo.closing import closing_table
 from lianzheng.demo.people import YUAN_PER_DOLLAR, YUAN_PER_DOLLAR_OTHER, Person, broker_csv, make_people
 from lianzheng.demo.survey import HOUSEHOLDS, Household, find_survey, read_survey
@@ -81,13 +81,16 @@ def test_people_are_consistent(people: tuple[Person, ...]) -> None:
 
 
 @pytest.mark.parametrize("factor", [YUAN_PER_DOLLAR, YUAN_PER_DOLLAR_OTHER])
-def test_files_load_through_the_source_adapter(people: tuple[Person, ...], factor: int) -> None:
+def test_files_load_through_the_source_adapter(people: tuple[Person, ...], factor: int, tmp_path: Path) -> None:
     total = 0
     for broker in range(3):
-        found = parse_csv(broker_csv(people, broker, yuan_per_dollar=factor), as_of=DAY, test_network=True)
-        assert found.problems == []
-        assert len(found.records) == sum(person.at(broker) is not None for person in people)
-        total += sum(record.financial_assets_yuan for record in found.records)
+        path = tmp_path / f"{broker}.csv"
+        path.write_bytes(broker_csv(people, broker, yuan_per_dollar=factor))
+        with SourceFile(path, "csv", as_of=DAY, test_network=True) as source:
+            assert source.check().clean
+            records = list(source.records())
+        assert len(records) == sum(person.at(broker) is not None for person in people)
+        total += sum(record.financial_assets_yuan for record in records)
     assert total == factor * sum(person.dollars for person in people)
 
 

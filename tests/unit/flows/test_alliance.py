@@ -33,6 +33,7 @@ from lianzheng.flows.clients import ClientBook
 from lianzheng.registry import band_of
 from lianzheng.suitability.customers import CustomerRecord
 from lianzheng.suitability.service import SuitabilityService
+from source_kit import keep_customers
 
 MIDDLE = {
     "F1": "c", "F2": "c", "F3": "c", "F4": "c", "K1": "b", "K2": "d", "K3": "c", "E1": "c", "E2": "c",
@@ -63,9 +64,8 @@ class Desk:
         suitability = SuitabilityService(SqlSuitabilityStore(self.database), evidence, net.clock, CAPTURE)
         customers = SqlCustomerStore(self.database)
         records = [_record(person.row.idnorm) for person in net.people]
-        await customers.replace_customers("alpha-clients", records, bytes(32))
         clients = ClientBook(customers, b"key")
-        await clients.open(["alpha-clients"])
+        await keep_customers(self.database, clients, "alpha-clients", records)
         self.references = [clients.reference_of(person.row.idnorm) for person in net.people]
         self.flow = AllianceAssessment(
             self.consents, net.client, net.tables, self.receipts, suitability, clients, lambda: net.engine.state,

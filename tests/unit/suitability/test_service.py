@@ -13,11 +13,13 @@ from lianzheng.clock import DAY_MS, ManualClock
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.errors import ConflictError, LianzhengError, NotFoundError, UnavailableError
 from lianzheng.evidence.model import CaptureContext, Document, Promise
+from lianzheng.flows.clients import ClientBook
 from lianzheng.suitability.assessment import ProviderBands
 from lianzheng.suitability.customers import CustomerRecord
 from lianzheng.suitability.mismatch import Event
 from lianzheng.suitability.model import BLOCKS, Profile, ProfileField
 from lianzheng.suitability.service import SuitabilityService
+from source_kit import keep_customers
 
 MIDDLE = {
     "F1": "c", "F2": "c", "F3": "c", "F4": "c", "K1": "b", "K2": "d", "K3": "c", "E1": "c", "E2": "c",
@@ -159,15 +161,17 @@ async def test_unknown_things(service: SuitabilityService) -> None:
 
 
 async def test_customers_are_replaced_as_a_whole(database: Database) -> None:
-    store = SqlCustomerStore(database)
-    await store.replace_customers("retail", [customer(1), customer(2)], bytes(32))
-    await store.replace_customers("other", [customer(1)], bytes(32))
-    assert await store.customers("retail") == [customer(1), customer(2)]
-    with pytest.raises(ConflictError):  # the same person twice: the whole load is undone
-        await store.replace_customers("retail", [customer(3), customer(3)], bytes(32))
-    assert await store.customers("retail") == [customer(1), customer(2)]
-    await store.replace_customers("retail", [customer(4)], bytes(32))
-    assert await store.customers("retail") == [customer(4)]
-    assert await store.customer("other", customer(1).idnorm) == customer(1)
+    store, book = SqlCustomerStore(database), ClientBook(SqlCustomerStore(database), b"key")
+    await keep_customers(database, book, "retail", [customer(1), customer(2)])
+    await keep_customers(database, book, "other", [customer(1)])
+    with pytest.raises(ConflictError):  # the same person twice
+        await keep_customers(database, book, "retail", [customer(3), customer(3)])
+    assert await store.customer("retail", customer(2).idnorm) == customer(2)
+    assert await store.customer_named(book.reference_of(customer(3).idnorm)) is None, "nothing half-loaded is seen"
+    await keep_customers(database, book, "retail", [customer(4)])
+    assert await store.customer("retail", customer(4).idnorm) == customer(4)
+    assert await store.datasets() == ["other", "retail"]
+    assert await book.record(book.reference_of(customer(1).idnorm)) == customer(1), "of the other data set"
+    assert await book.find_idnorm(book.reference_of(customer(2).idnorm)) is None
     with pytest.raises(NotFoundError):
         await store.customer("retail", customer(1).idnorm)

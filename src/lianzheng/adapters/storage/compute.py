@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, true, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
@@ -20,6 +20,8 @@ __all__ = ["DatasetRepository", "EpochRepository", "PeerTableRepository"]
 
 _CHUNK = 500
 """Rows of one statement: SQLite takes 32,766 parameters, PostgreSQL as many."""
+_PURGE = 5_000
+"""Rows deleted in one transaction: some ten milliseconds in which the gate waits."""
 
 
 class DatasetRepository:
@@ -32,8 +34,16 @@ class DatasetRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin_load(self, dataset: str, as_of: str) -> int:
-        row = {"dataset": dataset, "as_of": as_of, "status": "loading", "people": 0, "loaded_ms": 0}
+    async def begin_load(self, dataset: str, as_of: str, digest: bytes | None = None, skipped: int = 0) -> int:
+        row = {
+            "dataset": dataset,
+            "as_of": as_of,
+            "status": "loading",
+            "people": 0,
+            "loaded_ms": 0,
+            "digest": digest,
+            "skipped": skipped,
+        }
         async with self._database.begin() as connection:
             statement = insert(dataset_snapshot).values(**row).returning(dataset_snapshot.c.snapshot)
             return int((await connection.execute(statement)).scalar_one())
@@ -69,7 +79,7 @@ class DatasetRepository:
 
     async def finish_load(self, snapshot: int, now_ms: int) -> DatasetLoad:
         async with self._database.begin() as connection:
-            query = select(dataset_snapshot.c.dataset, dataset_snapshot.c.as_of).where(
+            query = select(dataset_snapshot).where(
                 dataset_snapshot.c.snapshot == snapshot, dataset_snapshot.c.status == "loading"
             )
             found = (await connection.execute(query)).one_or_none()
@@ -78,31 +88,59 @@ class DatasetRepository:
             count = select(func.count()).select_from(dataset_row).where(dataset_row.c.snapshot == snapshot)
             people = int((await connection.execute(count)).scalar_one())
             await connection.execute(
-                delete(dataset_snapshot).where(
-                    dataset_snapshot.c.dataset == found.dataset, dataset_snapshot.c.status == "current"
-                )
+                update(dataset_snapshot)
+                .where(dataset_snapshot.c.dataset == found.dataset, dataset_snapshot.c.status == "current")
+                .values(status="replaced")
             )
             await connection.execute(
                 update(dataset_snapshot)
                 .where(dataset_snapshot.c.snapshot == snapshot)
                 .values(status="current", people=people, loaded_ms=now_ms)
             )
-            await connection.execute(_orphans())
-        return DatasetLoad(found.dataset, snapshot, found.as_of, people, now_ms)
+        return DatasetLoad(found.dataset, snapshot, found.as_of, people, now_ms, found.digest, found.skipped)
 
     async def abandon_load(self, snapshot: int) -> None:
-        async with self._database.begin() as connection:
-            await connection.execute(
-                delete(dataset_snapshot).where(
-                    dataset_snapshot.c.snapshot == snapshot, dataset_snapshot.c.status == "loading"
-                )
-            )
-            await connection.execute(_orphans())
+        await self._replace(dataset_snapshot.c.snapshot == snapshot)
+        await self.purge()
 
     async def abandon_unfinished(self) -> None:
+        await self._replace(true())
+        await self.purge()
+
+    async def purge(self) -> None:
+        query = select(dataset_snapshot.c.snapshot).where(dataset_snapshot.c.status == "replaced")
+        async with self._database.read() as connection:
+            replaced = list(await connection.scalars(query))
+        for snapshot in replaced:
+            while await self._purge_step(snapshot):
+                pass
+        if replaced:
+            await self._purge_orphans()
+
+    async def _replace(self, condition: Any) -> None:
+        statement = update(dataset_snapshot).where(condition, dataset_snapshot.c.status == "loading")
         async with self._database.begin() as connection:
-            await connection.execute(delete(dataset_snapshot).where(dataset_snapshot.c.status == "loading"))
-            await connection.execute(_orphans())
+            await connection.execute(statement.values(status="replaced"))
+
+    async def _purge_step(self, snapshot: int) -> bool:
+        """Some rows of a load that no reader sees; True while there are more."""
+        first = select(dataset_row.c.person).where(dataset_row.c.snapshot == snapshot).limit(_PURGE)
+        rows = delete(dataset_row).where(dataset_row.c.snapshot == snapshot, dataset_row.c.person.in_(first))
+        async with self._database.begin() as connection:
+            gone = (await connection.execute(rows)).rowcount
+            if gone < _PURGE:
+                await connection.execute(delete(dataset_snapshot).where(dataset_snapshot.c.snapshot == snapshot))
+        return bool(gone == _PURGE)
+
+    async def _purge_orphans(self) -> None:
+        """People who stand in no snapshot any more are deleted: storage limitation."""
+        used = select(dataset_row.c.person).where(dataset_row.c.person == person.c.id)
+        async with self._database.read() as connection:
+            last = int((await connection.scalar(select(func.max(person.c.id)))) or 0)
+        for after in range(0, last, _PURGE):
+            chunk = person.c.id.between(after + 1, after + _PURGE)
+            async with self._database.begin() as connection:
+                await connection.execute(delete(person).where(chunk, ~used.exists()))
 
     async def current(self, dataset: str) -> DatasetLoad | None:
         query = select(dataset_snapshot).where(
@@ -110,7 +148,9 @@ class DatasetRepository:
         )
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
-        return None if row is None else DatasetLoad(row.dataset, row.snapshot, row.as_of, row.people, row.loaded_ms)
+        if row is None:
+            return None
+        return DatasetLoad(row.dataset, row.snapshot, row.as_of, row.people, row.loaded_ms, row.digest, row.skipped)
 
     async def people(self, dataset: str) -> AsyncIterator[list[StoredPerson]]:
         query = (
@@ -145,12 +185,6 @@ def _rows() -> Any:
 
 def _stored(row: Any) -> StoredPerson:
     return StoredPerson(row.idnorm, row.element, decode_object(row.amounts))
-
-
-def _orphans() -> Any:
-    """People who stand in no snapshot any more are deleted: storage limitation."""
-    used = select(dataset_row.c.person).where(dataset_row.c.person == person.c.id)
-    return delete(person).where(~used.exists())
 
 
 class EpochRepository:

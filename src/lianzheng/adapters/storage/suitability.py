@@ -2,59 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, select
+from sqlalchemy import Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lianzheng.adapters.storage.database import Database
-from lianzheng.adapters.storage.tables.suitability import customers, records, sources
+from lianzheng.adapters.storage.tables.compute import dataset_snapshot, person
+from lianzheng.adapters.storage.tables.suitability import customers as customers_table
+from lianzheng.adapters.storage.tables.suitability import records
 from lianzheng.encoding.canonical import JsonObject, decode_object, encode
 from lianzheng.errors import ConflictError, NotFoundError
 from lianzheng.suitability.customers import CustomerRecord
 
 __all__ = ["SqlCustomerStore", "SqlSuitabilityStore"]
 
-_BATCH_ROWS = 10_000
+_BATCH_ROWS = 500
 _PLAIN = tuple(field.name for field in fields(CustomerRecord) if field.name != "idnorm")
+_CURRENT = dataset_snapshot.c.status == "current"
 
 
 class SqlCustomerStore:
-    """Customers of each data set; a load replaces the whole set in one transaction."""
+    """Implements ``suitability.ports.CustomerStore``: customers stand under the load that brought them.
+
+    They become visible, and vanish, with the rows of that load: ``DatasetRepository.finish_load`` is the one switch.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def replace_customers(self, dataset: str, records: Sequence[CustomerRecord], digest: bytes) -> None:
-        try:
+    async def add_customers(self, snapshot: int, customers: Sequence[tuple[str, CustomerRecord]]) -> None:
+        for start in range(0, len(customers), _BATCH_ROWS):
+            batch = customers[start : start + _BATCH_ROWS]
             async with self._database.begin() as connection:
-                await connection.execute(delete(customers).where(customers.c.dataset == dataset))
-                await connection.execute(delete(sources).where(sources.c.dataset == dataset))
-                await connection.execute(insert(sources).values(dataset=dataset, digest=digest, count=len(records)))
-                for start in range(0, len(records), _BATCH_ROWS):
-                    rows = [_row(dataset, record) for record in records[start : start + _BATCH_ROWS]]
-                    await connection.execute(insert(customers), rows)
-        except IntegrityError as error:
-            raise ConflictError("customer_duplicate", "A source names one person twice; nothing was loaded.") from error
+                query = select(person.c.idnorm, person.c.id).where(
+                    person.c.idnorm.in_([one.idnorm for _, one in batch])
+                )
+                ids = {row.idnorm: row.id for row in await connection.execute(query)}
+                rows = [_row(snapshot, ids[one.idnorm], reference, one) for reference, one in batch]
+                try:
+                    await connection.execute(insert(customers_table), rows)
+                except IntegrityError as error:
+                    raise ConflictError("customer_duplicate", "A source names one person twice.") from error
 
     async def datasets(self) -> list[str]:
+        query = select(dataset_snapshot.c.dataset).where(_CURRENT).order_by(dataset_snapshot.c.dataset)
         async with self._database.read() as connection:
-            return list(await connection.scalars(select(sources.c.dataset).order_by(sources.c.dataset)))
+            return list(await connection.scalars(query))
 
     async def customer(self, dataset: str, idnorm: bytes) -> CustomerRecord:
-        query = select(customers).where(customers.c.dataset == dataset, customers.c.idnorm == idnorm)
+        found = await self._one(dataset_snapshot.c.dataset == dataset, person.c.idnorm == idnorm)
+        if found is None:
+            raise NotFoundError("customer_unknown", "No customer of this data set has this identity.")
+        return found
+
+    async def customer_named(self, reference: str) -> CustomerRecord | None:
+        return await self._one(customers_table.c.reference == reference)
+
+    async def name_customers(self, reference_of: Callable[[bytes], str]) -> None:
+        query = select(customers_table.c.snapshot, customers_table.c.person, person.c.idnorm).join(
+            person, person.c.id == customers_table.c.person
+        )
+        while True:
+            async with self._database.begin() as connection:
+                open_ = query.where(customers_table.c.reference.is_(None)).limit(_BATCH_ROWS)
+                rows = (await connection.execute(open_)).all()
+                for row in rows:
+                    await connection.execute(
+                        update(customers_table)
+                        .where(customers_table.c.snapshot == row.snapshot, customers_table.c.person == row.person)
+                        .values(reference=reference_of(row.idnorm))
+                    )
+            if not rows:
+                return
+
+    async def _one(self, *conditions: Any) -> CustomerRecord | None:
+        query = (
+            select(person.c.idnorm, customers_table.c.record)
+            .join(dataset_snapshot, dataset_snapshot.c.snapshot == customers_table.c.snapshot)
+            .join(person, person.c.id == customers_table.c.person)
+            .where(_CURRENT, *conditions)
+            .order_by(dataset_snapshot.c.dataset)
+            .limit(1)
+        )
         async with self._database.read() as connection:
             row = (await connection.execute(query)).one_or_none()
-        if row is None:
-            raise NotFoundError("customer_unknown", "No customer of this data set has this identity.")
-        return _customer(row.idnorm, row.record)
-
-    async def customers(self, dataset: str) -> list[CustomerRecord]:
-        query = select(customers).where(customers.c.dataset == dataset).order_by(customers.c.idnorm)
-        async with self._database.read() as connection:
-            return [_customer(row.idnorm, row.record) for row in await connection.execute(query)]
+        return None if row is None else _customer(row.idnorm, row.record)
 
 
 class SqlSuitabilityStore:
@@ -89,9 +124,9 @@ class SqlSuitabilityStore:
         ]
 
 
-def _row(dataset: str, record: CustomerRecord) -> dict[str, object]:
+def _row(snapshot: int, number: int, reference: str, record: CustomerRecord) -> dict[str, object]:
     plain = {name: getattr(record, name) for name in _PLAIN}
-    return {"dataset": dataset, "idnorm": record.idnorm, "record": encode(plain)}
+    return {"snapshot": snapshot, "person": number, "reference": reference, "record": encode(plain)}
 
 
 def _customer(idnorm: bytes, data: bytes) -> CustomerRecord:

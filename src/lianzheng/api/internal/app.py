@@ -9,7 +9,6 @@ from lianzheng.api.internal import (
     compute,
     consents,
     evidence,
-    explorer,
     governance,
     identifiers,
     jobs,
@@ -35,18 +34,6 @@ def create_internal_app(services: NodeServices) -> FastAPI:
         redoc_url=None,
     )
     app.include_router(pages.create_router())
-    for module in (
-        ledger,
-        explorer,
-        identifiers,
-        wallet,
-        governance,
-        compute,
-        sources,
-        jobs,
-        consents,
-        suitability,
-        evidence,
-    ):
+    for module in (ledger, identifiers, wallet, governance, compute, sources, jobs, consents, suitability, evidence):
         app.include_router(module.create_router(services))
     return app

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from lianzheng.api.body import read_body
 from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
 from lianzheng.compute.datasets.model import DatasetPublish
@@ -18,7 +17,6 @@ from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.errors import NotFoundError
 from lianzheng.ids import ViewId
 from lianzheng.ledger.receipt import encode_receipt
-from lianzheng.limits import SOURCE_BYTES_MAX
 
 __all__ = ["create_router"]
 
@@ -47,12 +45,6 @@ def create_router(services: NodeServices) -> APIRouter:
 
 
 def _add_dataset_routes(router: APIRouter, services: NodeServices) -> None:
-    @router.post("/datasets/{dataset}/source")
-    async def load(dataset: str, request: Request) -> dict[str, Any]:
-        """Load a CSV source whole, or refuse it with row, column and reason of each problem."""
-        loaded = await services.intake.load(dataset, await read_body(request, SOURCE_BYTES_MAX))
-        return {"dataset": loaded.dataset, "people": loaded.people, "sha256": loaded.digest.hex()}
-
     @router.post("/datasets")
     async def publish(body: dict[str, Any]) -> dict[str, Any]:
         """Offer a data set to the alliance (``dataset.publish``)."""

@@ -38,6 +38,8 @@ dataset_snapshot = Table(
     Column("status", String(16), nullable=False),
     Column("people", Integer, nullable=False),
     Column("loaded_ms", Integer, nullable=False),
+    Column("digest", LargeBinary),
+    Column("skipped", Integer, nullable=False, server_default="0"),
 )
 
 dataset_row = Table(

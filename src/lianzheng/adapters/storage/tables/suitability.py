@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import BigInteger, Column, ForeignKeyConstraint, Index, Integer, LargeBinary, String, Table
 
 from lianzheng.adapters.storage.tables._base import metadata
 
-__all__ = ["customers", "records", "sources"]
-
-sources = Table(
-    "customer_source",
-    metadata,
-    Column("dataset", String(64), primary_key=True),
-    Column("digest", LargeBinary, nullable=False),
-    Column("count", BigInteger, nullable=False),
-)
+__all__ = ["customers", "records"]
 
 customers = Table(
-    "customer",
+    "customer_record",
     metadata,
-    Column("dataset", ForeignKey("customer_source.dataset"), primary_key=True),
-    Column("idnorm", LargeBinary, primary_key=True),
+    Column("snapshot", Integer, primary_key=True),
+    Column("person", Integer, primary_key=True),
+    Column("reference", String(32), index=True),
     Column("record", LargeBinary, nullable=False),
+    ForeignKeyConstraint(
+        ["snapshot", "person"], ["compute_dataset_row.snapshot", "compute_dataset_row.person"], ondelete="CASCADE"
+    ),
+    sqlite_with_rowid=False,
 )
 
 records = Table(
