@@ -192,6 +192,7 @@ async def test_ev4_a_head_signed_by_somebody_else(ledger: LocalLedger) -> None:
     bundle, trust = await _bundle(ledger, records, _payload(records, records, None))
     seed = b"\x55" * 32
     own = encode_multikey(ED25519_PUB, ed25519.public_key(seed))
+    assert isinstance(bundle.ledger.head, SignedHead)
     head = bundle.ledger.head.head
     forged_head = SignedHead(head=head, signature=ed25519.sign(seed, head_signing_bytes(head)))
     parts = bundle.ledger.to_json() | {"head": forged_head.to_json()}
@@ -250,6 +251,7 @@ async def test_ev4_an_anchor_may_not_be_later_than_the_head_it_stands_under(ledg
     entry = LogEntry.from_json(bundle.anchors[0].entry.to_json() | {"height": 99})
     root = root_of([entry.to_bytes()])
     ledger_part = bundle.ledger
+    assert isinstance(ledger_part.head, SignedHead)
     head = Head.from_json(
         ledger_part.head.head.to_json() | {"app_hash": b64u_encode(app_hash(1, root, 1, ledger_part.state_root))}
     )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import ConflictError
 from lianzheng.evidence.model import AnchorItem, Bundle, CaseHead, LeafPair, LedgerItem, LogEntry, RecordItem, TrustFile
 from lianzheng.evidence.ports import PlacedRecord
 from lianzheng.ledger.block import SignedHead
-from lianzheng.ledger.cometbft import CometHead
+from lianzheng.ledger.cometbft import CometHead, parse_head
 from lianzheng.ledger.merkle import MerkleTree
 from lianzheng.ledger.ports import LogProof
 
@@ -66,19 +65,15 @@ def _anchor(proof: LogProof) -> AnchorItem:
 
 
 def _ledger(proof: LogProof) -> LedgerItem:
-    head = _head(proof.head)
+    head = parse_head(proof.head)
     return LedgerItem(
         schema_version=proof.schema,
         log_root=proof.log_root,
         log_size=proof.log_size,
         state_root=proof.state_root,
         head=head,
-        head_chain=tuple(change for change in map(_head, proof.head_chain) if _height(change) < _height(head)),
+        head_chain=tuple(change for change in map(parse_head, proof.head_chain) if _height(change) < _height(head)),
     )
-
-
-def _head(value: JsonObject) -> SignedHead | CometHead:
-    return CometHead.from_json(value) if "header" in value else SignedHead.from_json(value)
 
 
 def _height(head: SignedHead | CometHead) -> int:

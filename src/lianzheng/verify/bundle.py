@@ -12,7 +12,7 @@ from lianzheng.evidence.model import AnchorItem, Bundle, LeafPair, LedgerItem, N
 from lianzheng.ledger.apphash import app_hash
 from lianzheng.ledger.proofs import verify_inclusion
 from lianzheng.verify.decode import decode_bundle, decode_trust
-from lianzheng.verify.light_client import verify_heads
+from lianzheng.verify.light_client import FinalHead, verify_final_head
 from lianzheng.verify.report import RecordReport, Report
 
 __all__ = ["verify_bundle"]
@@ -26,10 +26,10 @@ def verify_bundle(data: bytes, trust: bytes | None) -> Report:
     bundle = decode_bundle(data)
     if trust is not None:
         _check_network(bundle.network, decode_trust(trust).network())
-    signer = _check_ledger(bundle.network, bundle.ledger)
-    _check_anchors(bundle)
+    head = _check_ledger(bundle.network, bundle.ledger)
+    _check_anchors(bundle, head)
     _check_case(bundle)
-    return _report(bundle, trust is not None, signer)
+    return _report(bundle, trust is not None, head)
 
 
 def _check_network(claimed: Network, trusted: Network) -> None:
@@ -43,15 +43,15 @@ def _check_network(claimed: Network, trusted: Network) -> None:
         raise VerificationError("network_signers_mismatch", "The bundle names other signers than the trust file.")
 
 
-def _check_ledger(network: Network, ledger: LedgerItem) -> str:
-    signer = verify_heads(network.chain_id, network.signers[0], ledger.head_chain, ledger.head)
+def _check_ledger(network: Network, ledger: LedgerItem) -> FinalHead:
+    head = verify_final_head(network.chain_id, network.signers, ledger.head_chain, ledger.head)
     computed = app_hash(ledger.schema_version, ledger.log_root, ledger.log_size, ledger.state_root)
-    if computed != ledger.head.head.app_hash:
+    if computed != head.app_hash:
         raise VerificationError("app_hash_mismatch", "Log and state roots are not what the signed head carries.")
-    return signer
+    return head
 
 
-def _check_anchors(bundle: Bundle) -> None:
+def _check_anchors(bundle: Bundle, head: FinalHead) -> None:
     """Every anchor is an entry of the log under the head: a refused transaction has no entry there."""
     ledger, last = bundle.ledger, -1
     for anchor in bundle.anchors:
@@ -65,7 +65,7 @@ def _check_anchors(bundle: Bundle) -> None:
             raise VerificationError(
                 "anchor_inclusion_invalid", "An anchor is not in the evidence log under the signed head."
             ) from error
-        if entry.height > ledger.head.head.height or entry.time_ms > ledger.head.head.time_ms:
+        if entry.height > head.height or entry.time_ms > head.time_ms:
             raise VerificationError(
                 "anchor_after_head", "An anchor claims a later block than the head it stands under."
             )
@@ -125,18 +125,17 @@ def _check_placed(item: RecordItem, leaves: LeafPair, anchor: AnchorItem) -> Non
         ) from error
 
 
-def _report(bundle: Bundle, anchored: bool, signer: str) -> Report:
-    head = bundle.ledger.head.head
+def _report(bundle: Bundle, anchored: bool, head: FinalHead) -> Report:
     return Report(
         anchored=anchored,
         chain_id=bundle.network.chain_id,
         case_id=bundle.case.case_id,
         institution=bundle.records[0].record.institution,
         records=tuple(_record_report(item, bundle.anchors[item.anchor]) for item in bundle.records),
-        signer=signer,
+        signer=head.signer,
         head_height=head.height,
         head_time_ms=head.time_ms,
-        signatures_checked=1 + len(bundle.ledger.head_chain),
+        signatures_checked=head.signatures,
     )
 
 

@@ -1,13 +1,82 @@
-"""From the signers at genesis to the head that a bundle stands on (EV-4, B31), without any block."""
+"""From the signers at genesis to the head that a bundle stands on (EV-4, B31), without any block; for both engines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from lianzheng.encoding.multikey import ED25519_PUB, encode_multikey
 from lianzheng.errors import VerificationError
 from lianzheng.ledger.block import Head, SignedHead, verify_signed_head
+from lianzheng.ledger.cometbft import CometHead, CometHeader, Validator, verify_comet_head
+from lianzheng.ledger.cometbft.encoding import validators_hash
+from lianzheng.ledger.cometbft.verify import check_validator_order
 
-__all__ = ["verify_heads"]
+__all__ = ["FinalHead", "verify_final_head", "verify_heads"]
+
+Signers = Sequence[str] | Sequence[Validator]
+AnyHead = SignedHead | CometHead
+
+
+@dataclass(frozen=True, slots=True)
+class FinalHead:
+    """What a verified head says, whatever signed it."""
+
+    height: int
+    """Of the block whose state ``app_hash`` is: CometBFT's header carries the one of the block before it."""
+    time_ms: int
+    app_hash: bytes
+    signer: str
+    """For people: the sequencer's key, or the validators' and their power."""
+    signatures: int
+
+
+def verify_final_head(chain_id: str, signers: Signers, changes: Sequence[AnyHead], head: AnyHead) -> FinalHead:
+    """What ``head`` says, if it follows from ``signers`` over ``changes``; every signature holds.
+
+    Raises ``VerificationError`` ``head_kind_mismatch`` where heads are of another engine than the signers; and those
+    of :func:`verify_heads` or ``verify_comet_head``, ``head_signers_unknown``.
+    """
+    sequencers = [signer for signer in signers if isinstance(signer, str)]
+    validators = [signer for signer in signers if isinstance(signer, Validator)]
+    signed = [change for change in changes if isinstance(change, SignedHead)]
+    committed = [change for change in changes if isinstance(change, CometHead)]
+    if isinstance(head, SignedHead) and len(sequencers) == 1 and not validators and not committed:
+        signer = verify_heads(chain_id, sequencers[0], signed, head)
+        plain = head.head
+        return FinalHead(plain.height, plain.time_ms, plain.app_hash, signer, 1 + len(signed))
+    if isinstance(head, CometHead) and validators and not sequencers and not signed:
+        return _verify_committed(chain_id, validators, committed, head)
+    raise VerificationError("head_kind_mismatch", "The heads are of another engine than the network's signers.")
+
+
+def _verify_committed(
+    chain_id: str, validators: Sequence[Validator], changes: Sequence[CometHead], head: CometHead
+) -> FinalHead:
+    check_validator_order(validators)
+    trusted = validators_hash(validators)
+    last: CometHeader | None = None
+    for change in (*changes, head):
+        header = change.header
+        if last is not None and (header.height <= last.height or header.time.ms <= last.time.ms):
+            raise VerificationError("head_chain_order", "The heads of the bundle are not in ascending order.")
+        if header.validators_hash != trusted:
+            raise VerificationError("head_signers_unknown", "A head is signed by others than the validators before it.")
+        verify_comet_head(change, chain_id)
+        if change is not head and header.next_validators_hash == trusted:
+            raise VerificationError("head_chain_padded", "The chain of signers holds a head that changes no signer.")
+        last, trusted = header, header.next_validators_hash
+    total = sum(one.power for one in head.validators)
+    signing = [head.validators[one.validator] for one in head.commit.signatures]
+    power = sum(one.power for one in signing)
+    keys = ", ".join(encode_multikey(ED25519_PUB, one.key) for one in signing)
+    return FinalHead(
+        height=head.header.height - 1,
+        time_ms=head.header.time.ms,
+        app_hash=head.header.app_hash,
+        signer=f"{len(signing)} of {len(head.validators)} validators with {power} of {total}: {keys}",
+        signatures=sum(len(one.commit.signatures) for one in (*changes, head)),
+    )
 
 
 def verify_heads(chain_id: str, signer: str, changes: Sequence[SignedHead], head: SignedHead) -> str:

@@ -39,7 +39,7 @@ class Report:
     institution: str
     records: tuple[RecordReport, ...]
     signer: str
-    """Multikey that signed the head."""
+    """Multikey that signed the head, or the validators that did and their power."""
     head_height: int
     head_time_ms: int
     signatures_checked: int

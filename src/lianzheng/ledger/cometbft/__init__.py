@@ -9,6 +9,7 @@ from lianzheng.ledger.cometbft.model import (
     CommitVotes,
     Time,
     Validator,
+    parse_head,
 )
 from lianzheng.ledger.cometbft.verify import verify_comet_head, verify_comet_statement
 
@@ -21,6 +22,7 @@ __all__ = [
     "CommitVotes",
     "Time",
     "Validator",
+    "parse_head",
     "verify_comet_head",
     "verify_comet_statement",
 ]

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.model import Bytes, Bytes32, Bytes64, Natural, Record, Seq
 from lianzheng.ids import ChainId, Did
+from lianzheng.ledger.block import SignedHead
 from lianzheng.ledger.statement import Statement
 from lianzheng.limits import VALIDATORS_MAX
 
@@ -20,6 +22,7 @@ __all__ = [
     "CommitVotes",
     "Time",
     "Validator",
+    "parse_head",
 ]
 
 Hash = Annotated[Bytes, Field(max_length=32)]
@@ -96,6 +99,11 @@ class CometHead(Record):
     header: CometHeader
     commit: CommitVotes
     validators: Annotated[tuple[Validator, ...], Seq, Field(min_length=1, max_length=VALIDATORS_MAX)]
+
+
+def parse_head(value: JsonObject) -> SignedHead | CometHead:
+    """The head of either engine; which one, its shape says. Raises ``FormatError`` ``field_invalid``."""
+    return CometHead.from_json(value) if "header" in value else SignedHead.from_json(value)
 
 
 class CometStatement(Record):
