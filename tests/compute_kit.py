@@ -9,6 +9,7 @@ from typing import Any
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.storage.compute import DatasetRepository, EpochRepository
 from lianzheng.adapters.storage.database import Database, sqlite_url
+from lianzheng.adapters.storage.epoch_builds import EpochBuildRepository
 from lianzheng.clock import ManualClock
 from lianzheng.compute.datasets.model import DatasetPublish
 from lianzheng.compute.datasets.service import DatasetService
@@ -165,6 +166,7 @@ class Provider:
     keystore: SealedFileKeyStore
     datasets: DatasetRepository
     epochs: EpochRepository
+    builds: EpochBuildRepository
     loading: DatasetService
     views: ViewService
 
@@ -177,7 +179,8 @@ async def make_provider(folder: Path, ledger: RuleLedger | None = None) -> Provi
     path = folder / "keys"
     keystore = (SealedFileKeyStore.open if path.exists() else SealedFileKeyStore.create)(path, b"a passphrase")
     datasets, epochs = DatasetRepository(database), EpochRepository(database)
+    builds = EpochBuildRepository(database)
     sender = ledger.sender(BETA)
-    views = ViewService(datasets, epochs, keystore, sender, lambda: ledger.state, ledger.clock, CHAIN, BETA)
+    views = ViewService(datasets, epochs, builds, keystore, sender, lambda: ledger.state, ledger.clock, CHAIN, BETA)
     loading = DatasetService(datasets, sender, ledger.clock)
-    return Provider(ledger, sender, database, keystore, datasets, epochs, loading, views)
+    return Provider(ledger, sender, database, keystore, datasets, epochs, builds, loading, views)

@@ -21,6 +21,7 @@ from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.storage.compute import DatasetRepository, EpochRepository, PeerTableRepository
 from lianzheng.adapters.storage.consent import SqlRefusalStore
 from lianzheng.adapters.storage.database import Database, sqlite_url
+from lianzheng.adapters.storage.epoch_builds import EpochBuildRepository
 from lianzheng.adapters.storage.gate import ReceiptRepository, UseRepository
 from lianzheng.adapters.storage.tables.compute import gate_receipt, gate_task_use, gate_use, view_epoch
 from lianzheng.api.services import GateLog
@@ -222,8 +223,9 @@ class GateNet:
         beta = FailingSender(self.sender(BETA))
         self.fail = beta.failing.append
         self.loading = DatasetService(datasets, beta, self.clock)
+        epochs, builds = EpochRepository(self.database), EpochBuildRepository(self.database)
         self.views = ViewService(
-            datasets, EpochRepository(self.database), self.keystore, beta, self._state, self.clock, CHAIN, BETA.did
+            datasets, epochs, builds, self.keystore, beta, self._state, self.clock, CHAIN, BETA.did
         )
         self.uses = UseRepository(self.database)
         self.refusals = SqlRefusalStore(self.database)

@@ -19,6 +19,7 @@ from lianzheng.adapters.storage.asks import AskRepository
 from lianzheng.adapters.storage.compute import DatasetRepository, EpochRepository, PeerTableRepository
 from lianzheng.adapters.storage.consent import SqlConsentStore, SqlRefusalStore
 from lianzheng.adapters.storage.database import Database, sqlite_url
+from lianzheng.adapters.storage.epoch_builds import EpochBuildRepository
 from lianzheng.adapters.storage.evidence import SqlEvidenceRepository
 from lianzheng.adapters.storage.gate import ReceiptRepository, UseRepository
 from lianzheng.adapters.storage.identity import SqlEnrolmentStore
@@ -147,9 +148,11 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     consents = _consents(base, consent_store, clients)
     mark = UseMark(config.data_dir / "gate.mark")
     uses, receipts = UseRepository(base.database, mark), ReceiptRepository(base.database)
+    builds = EpochBuildRepository(base.database)
     views = ViewService(
         dataset_store,
         EpochRepository(base.database),
+        builds,
         base.keystore,
         base.sender,
         lambda: base.engine.state,

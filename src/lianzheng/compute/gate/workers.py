@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import pairwise
-from multiprocessing.connection import wait
 from typing import TypeVar
 
 from lianzheng.compute.gate.model import Evaluation
 from lianzheng.compute.gate.work import Element, EvaluationWork, TokenWork, evaluate_all, verify_all
+from lianzheng.compute.processes import begin_worker
 from lianzheng.errors import UnavailableError
 from lianzheng.limits import GATE_CHUNK_MIN, GATE_WORKERS_MAX
 
@@ -100,7 +97,7 @@ class ProcessGateWorkers:
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=_begin)
+            self._pool = ProcessPoolExecutor(self._count, mp_context=context, initializer=begin_worker)
         return self._pool
 
 
@@ -109,17 +106,3 @@ def _cut(works: Sequence[_Work], count: int) -> list[Sequence[_Work]]:
     parts = max(1, min(count, len(works) // GATE_CHUNK_MIN))
     bounds = [len(works) * at // parts for at in range(parts + 1)]
     return [works[start:stop] for start, stop in pairwise(bounds) if start < stop]
-
-
-def _begin() -> None:
-    """First act of a worker: leave Ctrl-C to the node, and end when the node has ended in whatever way."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    # A worker also holds the writing end of its own queue, so a killed node would leave it waiting for ever.
-    wait([sentinel])
-    os._exit(1)

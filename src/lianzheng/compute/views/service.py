@@ -2,14 +2,14 @@
 
 Order of steps, each durable before the next, so that a crash anywhere is mended by :meth:`ViewService.resume`::
 
-    key in the key store -> table in the database (built) -> epoch.commit (committed) -> epoch.publish (published)
+    build (``builder``) -> table in the database (built) -> epoch.commit (committed) -> epoch.publish (published)
     -> ended -> after the dispute window: key and table erased
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -18,23 +18,21 @@ from lianzheng.clock import Clock
 from lianzheng.compute.datasets.model import dataset_record
 from lianzheng.compute.model import dataset_of
 from lianzheng.compute.ports import DatasetStore, EpochStore, LedgerSender, LocalEpoch
-from lianzheng.compute.protocols.hidden_query.entries import EntryContext
 from lianzheng.compute.protocols.hidden_query.pir import hint_digest
 from lianzheng.compute.protocols.hidden_query.served import ServedTables
-from lianzheng.compute.protocols.hidden_query.table import Table, build_table
-from lianzheng.compute.views.build import elements_under_key, values_of
+from lianzheng.compute.views.build import BuiltTable
+from lianzheng.compute.views.builder import KEY_PREFIX, EpochBuilder, Report
 from lianzheng.compute.views.keys import OpenViewKeys
 from lianzheng.compute.views.model import (
     EpochCommit,
     EpochPublish,
-    TableParameters,
     epoch_key,
     epoch_record,
     key_proof_transcript,
 )
-from lianzheng.crypto.hazmat.bls12381 import G1, random_scalar
+from lianzheng.compute.views.ports import BuildStore, EpochBuild
+from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.crypto.keystore import KeyStore
-from lianzheng.encoding.binary import b64u_encode
 from lianzheng.errors import ConflictError, NotFoundError, RefusedError, UnavailableError
 from lianzheng.ledger.context import StateView
 from lianzheng.limits import DISPUTE_WINDOW_DAYS
@@ -42,7 +40,6 @@ from lianzheng.zk import schnorr
 
 __all__ = ["ViewService"]
 
-_KEY_PREFIX = "view-key/"
 _DISPUTE_MS = DISPUTE_WINDOW_DAYS * 24 * 3600 * 1000
 
 
@@ -53,6 +50,7 @@ class ViewService:
         self,
         datasets: DatasetStore,
         epochs: EpochStore,
+        builds: BuildStore,
         keystore: KeyStore,
         sender: LedgerSender,
         state: Callable[[], StateView],
@@ -68,39 +66,43 @@ class ViewService:
         self._clock = clock
         self._chain_id = chain_id
         self._provider = provider
-        self._building = asyncio.Lock()
+        self._builder = EpochBuilder(builds, keystore, chain_id, provider)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.keys = OpenViewKeys(keystore, clock)
         self.served = ServedTables(epochs, chain_id, provider)
 
-    async def open_epoch(self, view: str, until_ms: int) -> LocalEpoch:
+    async def open_epoch(self, view: str, until_ms: int, report: Report | None = None) -> LocalEpoch:
         """A new epoch of ``view`` over the rows now loaded, published; it answers from now until ``until_ms``.
 
-        Earlier epochs go on until their own end. Raises ``NotFoundError`` ``dataset_empty`` (nothing loaded),
-        ``ConflictError`` ``dataset_changed``, ``RefusedError`` with a rule's code (then nothing remains of the
-        epoch), and ``UnavailableError`` of the engine (then :meth:`resume` carries on).
+        Earlier epochs go on until their own end. Cancelled, or ended by a crash, it leaves what is finished of the
+        table, and the next call carries on; ``report`` is told how far the table is. Raises ``NotFoundError``
+        ``dataset_unknown`` or ``dataset_empty`` (nothing loaded), ``ConflictError`` ``dataset_changed``,
+        ``RefusedError`` with a rule's code (then nothing remains of the epoch), and ``UnavailableError`` of the engine
+        (then :meth:`resume` carries on) or of the workers.
         """
-        async with self._building:
+        async with self._turns[view]:
             for epoch in await self._epochs.all():  # numbers are consecutive: an unfinished epoch goes first
                 if epoch.commit.view == view and epoch.status in ("built", "committed"):
                     with suppress(RefusedError):
                         await self._advance(epoch)
-            return await self._advance(await self._build(view, until_ms))
+            return await self._advance(await self._build(view, until_ms, report))
 
     async def resume(self) -> None:
         """At start: keys of published epochs answer again, unfinished epochs are carried on, stray keys erased.
 
         An epoch that cannot go on is dropped with its key; an engine that does not answer leaves it for next time.
+        Tables under construction wait to be opened again.
         """
-        async with self._building:
-            epochs = await self._epochs.all()
-            kept = [epoch.key_name for epoch in epochs if epoch.status != "erased"]
-            for name in self._keystore.names():
-                if name.startswith(_KEY_PREFIX) and name not in kept:
-                    self._keystore.erase(name)
-            for epoch in epochs:
-                if epoch.status == "published":
-                    await self._answer_again(epoch)
-                elif epoch.status in ("built", "committed"):
+        epochs = await self._epochs.all()
+        kept = [*await self._builder.names(), *(epoch.key_name for epoch in epochs if epoch.status != "erased")]
+        for name in self._keystore.names():
+            if name.startswith(KEY_PREFIX) and name not in kept:
+                self._keystore.erase(name)
+        for epoch in epochs:
+            if epoch.status == "published":
+                await self._answer_again(epoch)
+            elif epoch.status in ("built", "committed"):
+                async with self._turns[epoch.commit.view]:
                     with suppress(RefusedError, UnavailableError):
                         await self._advance(epoch)
 
@@ -110,7 +112,9 @@ class ViewService:
         self._stop_answering(view, epoch)
 
     async def end_all(self) -> list[tuple[str, int]]:
-        """After a restore from backup: every open epoch of this node is ended (GATE-8)."""
+        """After a restore from backup: every open epoch of this node is ended, and no table goes on (GATE-8)."""
+        for build in await self._builder.unfinished():  # its key may have answered after the backup was made
+            await self._discard(build)
         ended = await self._epochs.end_open()
         for view, epoch in ended:
             self._stop_answering(view, epoch)
@@ -120,13 +124,14 @@ class ViewService:
         """Epochs past their end are ended; past the dispute window key and table are erased, and named."""
         now = self._clock.now_ms()
         erased = []
+        await self._drop_outdated()
         for epoch in await self._epochs.all():
             commit = epoch.commit
             if epoch.status == "erased" or commit.until_ms > now:
                 continue
             self._stop_answering(commit.view, commit.epoch)
             if commit.until_ms + _DISPUTE_MS <= now:
-                self._keystore.erase(epoch.key_name)
+                await asyncio.to_thread(self._keystore.erase, epoch.key_name)
                 await self._epochs.set_status(commit.view, commit.epoch, "erased")
                 erased.append((commit.view, commit.epoch))
             elif epoch.status != "ended":
@@ -156,44 +161,60 @@ class ViewService:
         except NotFoundError:  # a database beside another key store: without its key the epoch is over
             await self._epochs.set_status(epoch.commit.view, epoch.commit.epoch, "ended")
 
-    async def _build(self, view: str, until_ms: int) -> LocalEpoch:
+    async def _build(self, view: str, until_ms: int, report: Report | None) -> LocalEpoch:
         dataset = dataset_of(view)
         load = await self._datasets.current(dataset)
         if load is None:
             raise NotFoundError(
                 "dataset_empty", "No rows of this dataset are loaded.", next_step="Load its source first."
             )
-        retrieval = dataset_record(self._state(), dataset).retrieval
-        values: list[tuple[bytes, bytes]] = []
-        async for people in self._datasets.people(dataset):
-            values += await asyncio.to_thread(values_of, view, people)
-        if await self._datasets.current(dataset) != load:
-            raise ConflictError("dataset_changed", "The dataset was loaded anew meanwhile.", next_step="Try again.")
+        offer = dataset_record(self._state(), dataset)
+        if view not in offer.views:  # the ledger would refuse it too, after minutes of work
+            raise RefusedError("view_unknown", "The dataset does not offer this view.")
+        for found in await self._builder.unfinished():
+            if found.view == view and await self._kept(found):  # a crash came between keeping the epoch and this
+                await self._builder.finished(found)
         number = await self._next_number(view)
-        context = EntryContext(self._chain_id, self._provider, view, number, secrets.token_bytes(32))
-        key, table = await asyncio.to_thread(_draw, values, context)
-        commit = self._commit(key, table, table.parameters(retrieval), context, until_ms)
-        key_name = _KEY_PREFIX + b64u_encode(commit.key_point)
-        self._keystore.put_scalar(key_name, key)
-        epoch = LocalEpoch(commit, load.snapshot, key_name, "built", 0)
-        await self._epochs.add(epoch, table.to_bytes())
+        build, key, table = await self._builder.table(view, number, load, offer.retrieval, report)
+        # Rows are read in short steps: had another load come meanwhile, some might have been missed.
+        if await self._datasets.current(dataset) != load:
+            await self._builder.discard(build)
+            raise ConflictError("dataset_changed", "The dataset was loaded anew meanwhile.", next_step="Try again.")
+        epoch = LocalEpoch(self._commit(build, key, table, until_ms), load.snapshot, build.key_name, "built", 0)
+        await self._epochs.add(epoch, table.wire)
+        await self._builder.finished(build)
         return epoch
 
-    def _commit(
-        self, key: int, table: Table, parameters: TableParameters, context: EntryContext, until_ms: int
-    ) -> EpochCommit:
+    async def _kept(self, build: EpochBuild) -> bool:
+        return any(epoch.key_name == build.key_name for epoch in await self._epochs.all())
+
+    async def _discard(self, build: EpochBuild) -> None:
+        if await self._kept(build):
+            await self._builder.finished(build)
+        else:
+            await self._builder.discard(build)
+
+    async def _drop_outdated(self) -> None:
+        """Builds over a load that is no longer there are erased, unless someone works on them now."""
+        for build in await self._builder.unfinished():
+            load = await self._datasets.current(dataset_of(build.view))
+            if (load is None or load.snapshot != build.snapshot) and not self._turns[build.view].locked():
+                async with self._turns[build.view]:
+                    await self._discard(build)
+
+    def _commit(self, build: EpochBuild, key: int, table: BuiltTable, until_ms: int) -> EpochCommit:
         point = G1.generator() * key
-        transcript = key_proof_transcript(context.chain_id, context.provider, context.view, context.epoch)
+        transcript = key_proof_transcript(self._chain_id, self._provider, build.view, build.epoch)
         proof = schnorr.prove(G1.generator(), point, key, transcript)
         return EpochCommit(
-            view=context.view,
-            epoch=context.epoch,
+            view=build.view,
+            epoch=build.epoch,
             key_point=point.to_bytes(),
             key_proof=proof.to_bytes(),
-            salt=context.salt,
-            columns_root=table.columns_root(),
-            boundaries=table.boundaries_digest(),
-            parameters=parameters,
+            salt=build.salt,
+            columns_root=table.columns_root,
+            boundaries=table.boundaries,
+            parameters=table.parameters,
             from_ms=self._clock.now_ms(),
             until_ms=until_ms,
         )
@@ -260,13 +281,3 @@ class ViewService:
         else:
             self._keystore.erase(epoch.key_name)
             await self._epochs.drop(commit.view, commit.epoch)
-
-
-def _draw(values: list[tuple[bytes, bytes]], context: EntryContext) -> tuple[int, Table]:
-    """A fresh key and its table; another key where two people's tags are equal (B20)."""
-    while True:
-        key = random_scalar()
-        try:
-            return key, build_table(elements_under_key(key, values), context)
-        except ConflictError:
-            continue
