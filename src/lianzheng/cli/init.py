@@ -48,6 +48,28 @@ def member(
     _CONSOLE.print("next    lianzheng init network --member …/member.json … --out genesis.json", markup=False)
 
 
+@app.command("application")
+def application(
+    config: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="node.toml of the new member's home.")],
+    genesis: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="genesis.json of the network.")],
+    materials: Annotated[
+        Path,
+        typer.Option(exists=True, dir_okay=False, help="Its papers; only their digest goes in."),
+    ],
+    out: Annotated[Path, typer.Option(help="New file to write; nothing is overwritten.")] = Path("application.json"),
+) -> None:
+    """Sign an application to a network that runs. A member brings it in: `lianzheng alliance apply`."""
+    from lianzheng.adapters.files import write_new
+    from lianzheng.ledger.genesis import Genesis
+    from lianzheng.limits import GENESIS_BYTES_MAX
+    from lianzheng.node.application import create_application
+
+    network = Genesis.from_bytes(genesis.read_bytes(), GENESIS_BYTES_MAX)
+    write_new(out, create_application(config, network, materials.read_bytes()).to_bytes(), 0o644)
+    _CONSOLE.print(f"application {out}", markup=False)
+    _CONSOLE.print("next        a member: lianzheng alliance apply application.json --config node.toml", markup=False)
+
+
 @app.command("network")
 def network(
     chain_id: Annotated[str, typer.Option(help="Name of the network, as in the members' cards.")],

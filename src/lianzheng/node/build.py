@@ -21,6 +21,7 @@ from lianzheng.adapters.storage.consent import SqlConsentStore, SqlRefusalStore
 from lianzheng.adapters.storage.database import Database, sqlite_url
 from lianzheng.adapters.storage.epoch_builds import EpochBuildRepository
 from lianzheng.adapters.storage.evidence import SqlEvidenceRepository
+from lianzheng.adapters.storage.explorer import SqliteTransactionIndex
 from lianzheng.adapters.storage.gate import ReceiptRepository, UseRepository
 from lianzheng.adapters.storage.identity import SqlEnrolmentStore
 from lianzheng.adapters.storage.outbox import SqlOutbox
@@ -48,12 +49,13 @@ from lianzheng.flows.acts import ActRecorder
 from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
+from lianzheng.flows.explorer import Explorer
 from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
 from lianzheng.flows.task_desk import TaskDesk
 from lianzheng.governance.service import MemberDirectory
-from lianzheng.identity.model import CreationOperation, did_of
 from lianzheng.identity.service import IssuerIdentity, IssuerService
+from lianzheng.ids import chain_of_did
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.sender import TransactionSender
@@ -110,7 +112,7 @@ class _Base:
 def load_genesis(config: NodeConfig) -> Genesis:
     """The network's genesis.
 
-    Raises ``ConfigError``: ``genesis_missing``, ``genesis_invalid``, ``genesis_member_missing``.
+    Raises ``ConfigError``: ``genesis_missing``, ``genesis_invalid``, ``genesis_foreign``.
     """
     path = config.ledger.genesis
     try:
@@ -125,9 +127,12 @@ def load_genesis(config: NodeConfig) -> Genesis:
             f"{path} is no genesis: {error.text}",
             next_step="Copy the network's genesis.json there again and compare its digest with the others'.",
         ) from error
-    dids = [did_of(CreationOperation.from_json(member.did_operation)) for member in genesis.members]
-    if config.did not in dids and genesis.ordering is not None:  # who joins a network of CometBFT brings its own node
-        raise ConfigError("genesis_member_missing", f"{path} does not name this node's member as a founder.")
+    if chain_of_did(config.did) != genesis.chain_id:  # founder or not: who came later stands in the state
+        raise ConfigError(
+            "genesis_foreign",
+            f"{path} is of another network than this node's member.",
+            next_step="Copy the genesis.json of the network that the member's home was made for.",
+        )
     return genesis
 
 
@@ -175,6 +180,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         api_token=load_passphrase(config.internal.token_file).decode(),
         clock=clock,
         engine=base.engine,
+        explorer=Explorer(SqliteTransactionIndex(config.data_dir / "explorer.db"), base.engine),
         orderer=base.engine if isinstance(base.engine, EmbeddedSequencer) else None,
         witness=base.engine,
         sender=base.sender,

@@ -1,0 +1,42 @@
+"""What an institution that is no founder applies with (``member.apply``): its card, signed by its own node key."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from lianzheng.adapters.keystore.passphrase import load_passphrase
+from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
+from lianzheng.crypto.digest import sha256_raw
+from lianzheng.errors import ConfigError
+from lianzheng.governance.admission.model import Application, MemberApply, application_bytes
+from lianzheng.ids import chain_of_did
+from lianzheng.ledger.genesis import Genesis
+from lianzheng.node.config import load_config
+from lianzheng.node.setup import NODE_KEY, load_card
+
+__all__ = ["create_application"]
+
+
+def create_application(config_file: Path, genesis: Genesis, materials: bytes) -> MemberApply:
+    """The signed application of the member whose home ``node.toml`` lies in; it holds nothing secret.
+
+    Raises ``ConfigError`` ``application_foreign`` where the home was made for another network, and what reading the
+    configuration, the card and the key store raises.
+    """
+    config = load_config(config_file)
+    if chain_of_did(config.did) != genesis.chain_id:
+        raise ConfigError(
+            "application_foreign",
+            "This home was made for another network than the genesis.",
+            next_step="Make a home with `lianzheng init member --chain-id` as the genesis names it.",
+        )
+    application = Application(
+        **dict(load_card(config_file.parent / "member.json")),
+        network=genesis.chain_id,
+        agreement=genesis.agreement,
+        materials=sha256_raw(materials),
+    )
+    keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
+    sign = partial(keystore.sign, NODE_KEY)
+    return MemberApply(application=application, signature=sign(application_bytes(application)))
