@@ -9,11 +9,13 @@ from lianzheng.api.internal import (
     compute,
     consents,
     evidence,
+    explorer,
     governance,
     identifiers,
     jobs,
     ledger,
     pages,
+    records,
     sources,
     suitability,
     wallet,
@@ -33,7 +35,21 @@ def create_internal_app(services: NodeServices) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
+    # Routes are tried one after the other, and records come in by the thousand a second.
+    app.include_router(records.create_router(services))
     app.include_router(pages.create_router())
-    for module in (ledger, identifiers, wallet, governance, compute, sources, jobs, consents, suitability, evidence):
+    for module in (
+        ledger,
+        explorer,
+        identifiers,
+        wallet,
+        governance,
+        compute,
+        sources,
+        jobs,
+        consents,
+        suitability,
+        evidence,
+    ):
         app.include_router(module.create_router(services))
     return app

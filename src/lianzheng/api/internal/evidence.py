@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from lianzheng.api.internal import records
 from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
 
@@ -39,5 +38,4 @@ def create_router(services: NodeServices) -> APIRouter:
         return Response(await services.evidence.bundle(case_id), media_type="application/json")
 
     router.include_router(operator)
-    router.include_router(records.create_router(services))
     return router
