@@ -144,6 +144,9 @@ DATASET_VIEWS_MAX = 64
 EPOCH_MS_MAX = 366 * 24 * 3600 * 1000
 """A view key lives at most a year: it opens its whole table if it leaks (GATE-0)."""
 
+EPOCH_DIRECT_MAX = 20_000
+"""People up to whom an epoch is opened while the operator waits, some seconds; more of them are a job."""
+
 TABLE_COLUMNS_MAX = 2**16
 """PIR-2."""
 
@@ -278,3 +281,9 @@ UPLOADS_MAX = 4
 
 UPLOAD_BYTES_MAX = 4 * 1024 * 1024 * 1024
 """One source sent to be loaded as a job, kept on disk meanwhile: 20 million customers of 200 bytes."""
+
+SNAPSHOT_BLOCKS = 1000
+"""Blocks between two snapshots for state sync: minutes under load, and a restart replays no more than these."""
+
+SNAPSHOT_OFFER_BYTES_MAX = 4 * 1000 * 1000 - 4096
+"""What CometBFT takes in one snapshot message, less its other fields."""
