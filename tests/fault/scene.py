@@ -117,7 +117,7 @@ async def _scene(acts: Acts, enough: asyncio.Event) -> None:
     await acts.in_private(stage.providers[-1])
     procedure = asyncio.create_task(acts.mismatch())
     turn = 0
-    while not enough.is_set():  # the scene goes on as long as nodes die
+    while turn == 0 or not enough.is_set():  # the scene goes on as long as nodes die
         turn += 1
         await open_epochs(stage)
         await asyncio.gather(*(_report(stage, broker.api) for broker in stage.providers))
