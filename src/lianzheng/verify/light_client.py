@@ -12,7 +12,7 @@ from lianzheng.ledger.cometbft import CometHead, CometHeader, Validator, verify_
 from lianzheng.ledger.cometbft.encoding import validators_hash
 from lianzheng.ledger.cometbft.verify import check_validator_order
 
-__all__ = ["FinalHead", "verify_final_head", "verify_heads"]
+__all__ = ["FinalHead", "verify_final_head", "verify_heads", "verify_signer_changes"]
 
 Signers = Sequence[str] | Sequence[Validator]
 AnyHead = SignedHead | CometHead
@@ -50,22 +50,38 @@ def verify_final_head(chain_id: str, signers: Signers, changes: Sequence[AnyHead
     raise VerificationError("head_kind_mismatch", "The heads are of another engine than the network's signers.")
 
 
-def _verify_committed(
-    chain_id: str, validators: Sequence[Validator], changes: Sequence[CometHead], head: CometHead
-) -> FinalHead:
+def verify_signer_changes(chain_id: str, validators: Sequence[Validator], changes: Sequence[CometHead]) -> bytes:
+    """Hash of the validators that ``changes`` lead to from ``validators``; every signature holds.
+
+    Raises ``VerificationError``: ``head_chain_order``, ``head_chain_padded``, ``head_signers_unknown`` and those of
+    ``verify_comet_head``.
+    """
     check_validator_order(validators)
     trusted = validators_hash(validators)
     last: CometHeader | None = None
-    for change in (*changes, head):
-        header = change.header
-        if last is not None and (header.height <= last.height or header.time.ms <= last.time.ms):
-            raise VerificationError("head_chain_order", "The heads of the bundle are not in ascending order.")
-        if header.validators_hash != trusted:
-            raise VerificationError("head_signers_unknown", "A head is signed by others than the validators before it.")
-        verify_comet_head(change, chain_id)
-        if change is not head and header.next_validators_hash == trusted:
+    for change in changes:
+        last = _verify_next(chain_id, trusted, last, change)
+        if last.next_validators_hash == trusted:
             raise VerificationError("head_chain_padded", "The chain of signers holds a head that changes no signer.")
-        last, trusted = header, header.next_validators_hash
+        trusted = last.next_validators_hash
+    return trusted
+
+
+def _verify_next(chain_id: str, trusted: bytes, last: CometHeader | None, head: CometHead) -> CometHeader:
+    header = head.header
+    if last is not None and (header.height <= last.height or header.time.ms <= last.time.ms):
+        raise VerificationError("head_chain_order", "The heads of the bundle are not in ascending order.")
+    if header.validators_hash != trusted:
+        raise VerificationError("head_signers_unknown", "A head is signed by others than the validators before it.")
+    verify_comet_head(head, chain_id)
+    return header
+
+
+def _verify_committed(
+    chain_id: str, validators: Sequence[Validator], changes: Sequence[CometHead], head: CometHead
+) -> FinalHead:
+    trusted = verify_signer_changes(chain_id, validators, changes)
+    _verify_next(chain_id, trusted, changes[-1].header if changes else None, head)
     total = sum(one.power for one in head.validators)
     signing = [head.validators[one.validator] for one in head.commit.signatures]
     power = sum(one.power for one in signing)

@@ -17,11 +17,13 @@ from lianzheng.adapters.consensus.cometbft.framing import FrameDecoder, encode_f
 from lianzheng.adapters.consensus.cometbft.proto import abci_pb2 as abci
 from lianzheng.adapters.consensus.cometbft.proto import keys_pb2 as keys
 from lianzheng.adapters.consensus.cometbft.server import AbciServer
+from lianzheng.adapters.consensus.cometbft.statesync import StateSync
 from lianzheng.clock import ManualClock
 from lianzheng.contracts.machine import Machine
 from lianzheng.encoding.canonical import decode, encode
 from lianzheng.errors import LianzhengError
 from lianzheng.governance.validators import validator_powers
+from lianzheng.ledger.cometbft import CometHead
 from lianzheng.ledger.genesis import genesis_digest
 
 START_MS = 1_790_000_000_000
@@ -52,15 +54,22 @@ class Engine:
         return await self.receive()
 
 
+async def no_changes(height: int) -> list[CometHead]:
+    """The validators of these tests never change."""
+    return []
+
+
 class Node:
     """The application over files in a folder, and what it complained of."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, every: int = 1000) -> None:
         self.folder = folder
         self.genesis = comet_genesis()
         self.machine = Machine(self.genesis)
         self.chain = CometChain(self.machine, self.genesis, folder / "ledger.db", folder / "height")
-        self.application = AbciApplication(self.chain, validator_powers, ManualClock(START_MS))
+        self.application = AbciApplication(
+            self.chain, validator_powers, ManualClock(START_MS), StateSync(self.chain, every, no_changes)
+        )
         self.faults: list[LianzhengError] = []
         self.server = AbciServer(folder / "abci.sock", self.application.handle, self.faults.append)
 
@@ -69,8 +78,8 @@ class Node:
 
 
 @asynccontextmanager
-async def node(folder: Path) -> AsyncIterator[Node]:
-    one = Node(folder)
+async def node(folder: Path, every: int = 1000) -> AsyncIterator[Node]:
+    one = Node(folder, every)
     await one.chain.open()
     await one.server.start()
     try:
@@ -267,6 +276,81 @@ async def test_two_applications_say_the_same_of_the_same_blocks(tmp_path: Path) 
                 await engine.ask(COMMIT)
             answers.append(said)
     assert answers[0] == answers[1]
+
+
+async def chain_with_snapshot(one: Node) -> tuple[Engine, abci.Snapshot]:
+    """Blocks up to 4 and the snapshot that was made at 2."""
+    engine = await one.connect()
+    await engine.ask(init_chain(one))
+    for height in range(1, 5):
+        update = ALPHA.transaction("member.update", update_payload(height), height, START_MS).to_bytes()
+        await engine.ask(finalize(height, [update]))
+        await engine.ask(COMMIT)
+    listing = abci.Request(list_snapshots=abci.RequestListSnapshots())
+    for _ in range(200):  # written in a thread, once two blocks follow
+        found = (await engine.ask(listing)).list_snapshots.snapshots
+        if found:
+            return engine, found[0]
+        await asyncio.sleep(0.01)
+    raise AssertionError("no snapshot was made")
+
+
+def offered(snapshot: abci.Snapshot, app_hash: bytes) -> abci.Request:
+    return abci.Request(offer_snapshot=abci.RequestOfferSnapshot(snapshot=snapshot, app_hash=app_hash))
+
+
+def load(snapshot: abci.Snapshot, chunk: int) -> abci.Request:
+    fields = abci.RequestLoadSnapshotChunk(height=snapshot.height, format=snapshot.format, chunk=chunk)
+    return abci.Request(load_snapshot_chunk=fields)
+
+
+def apply(index: int, chunk: bytes, sender: str = "peer") -> abci.Request:
+    return abci.Request(apply_snapshot_chunk=abci.RequestApplySnapshotChunk(index=index, chunk=chunk, sender=sender))
+
+
+async def test_a_snapshot_is_taken_over_and_a_bad_chunk_is_fetched_elsewhere(tmp_path: Path) -> None:
+    """LED-8."""
+    for name in ("giver", "taker"):
+        (tmp_path / name).mkdir()
+    offers = abci.ResponseOfferSnapshot.Result
+    results = abci.ResponseApplySnapshotChunk.Result
+    async with node(tmp_path / "giver", every=2) as giver, node(tmp_path / "taker") as taker:
+        source, snapshot = await chain_with_snapshot(giver)
+        assert snapshot.height == 2
+        block = giver.chain.store.block(2)
+        assert block is not None
+        chunks = [(await source.ask(load(snapshot, i))).load_snapshot_chunk.chunk for i in range(snapshot.chunks)]
+        engine = await taker.connect()
+        wrong = (await engine.ask(offered(snapshot, b"x" * 32))).offer_snapshot
+        assert wrong.result == offers.REJECT
+        assert (await engine.ask(offered(snapshot, block.app_hash))).offer_snapshot.result == offers.ACCEPT
+        bad = (await engine.ask(apply(0, chunks[0] + b"x", "liar"))).apply_snapshot_chunk
+        assert (bad.result, list(bad.refetch_chunks), list(bad.reject_senders)) == (results.RETRY, [0], ["liar"])
+        assert (await engine.ask(INFO)).info.last_block_height == 0
+        for index, chunk in enumerate(chunks):
+            assert (await engine.ask(apply(index, chunk))).apply_snapshot_chunk.result == results.ACCEPT
+        info = (await engine.ask(INFO)).info
+        assert (info.last_block_height, info.last_block_app_hash) == (2, block.app_hash)
+        third = giver.chain.store.block(3)
+        assert third is not None
+        followed = await engine.ask(finalize(3, third.wire_transactions()))
+        assert followed.finalize_block.app_hash == third.app_hash
+        await engine.ask(COMMIT)
+    async with node(tmp_path / "taker") as again:
+        assert (again.chain.height, again.chain.application_hash) == (3, third.app_hash)
+
+
+async def test_a_restart_begins_at_the_newest_snapshot(tmp_path: Path) -> None:
+    async with node(tmp_path, every=2) as one:
+        await chain_with_snapshot(one)
+        expected = one.chain.application_hash
+    async with node(tmp_path, every=2) as again:
+        assert (again.chain.height, again.chain.application_hash) == (4, expected)
+        assert again.machine.app_hash() == expected
+    chunk = next((tmp_path / "ledger.db.snapshots").glob("*/000000"))
+    chunk.write_bytes(b"damaged")  # then every block is executed again
+    async with node(tmp_path, every=2) as third:
+        assert (third.chain.height, third.chain.application_hash) == (4, expected)
 
 
 async def test_bytes_that_are_no_request_end_the_connection(tmp_path: Path) -> None:

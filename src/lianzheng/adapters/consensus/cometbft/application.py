@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.proto import abci_pb2 as abci
 from lianzheng.adapters.consensus.cometbft.proto import keys_pb2 as keys
+from lianzheng.adapters.consensus.cometbft.statesync import StateSync
 from lianzheng.adapters.consensus.embedded.faults import ledger_forked, ledger_storage_failed, state_diverged
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import encode, parse
@@ -54,11 +55,12 @@ class _Finalized:
 class AbciApplication:
     """Answers the engine's requests; every method is one of ABCI 2.0's."""
 
-    def __init__(self, chain: CometChain, validators: Validators, clock: Clock) -> None:
+    def __init__(self, chain: CometChain, validators: Validators, clock: Clock, sync: StateSync) -> None:
         self._chain = chain
         self._application = chain.application
         self._validators = validators
         self._clock = clock
+        self._sync = sync
         self._finalized: _Finalized | None = None
         self._formed: dict[bytes, None] = {}
         self._methods: dict[str, Callable[..., Awaitable[Message]]] = {
@@ -74,10 +76,10 @@ class AbciApplication:
             "verify_vote_extension": self._verify_vote_extension,
             "finalize_block": self._finalize_block,
             "commit": self._commit,
-            "list_snapshots": self._list_snapshots,
-            "offer_snapshot": self._offer_snapshot,
-            "load_snapshot_chunk": self._load_snapshot_chunk,
-            "apply_snapshot_chunk": self._apply_snapshot_chunk,
+            "list_snapshots": sync.list,
+            "offer_snapshot": sync.offer,
+            "load_snapshot_chunk": sync.load,
+            "apply_snapshot_chunk": sync.apply,
         }
 
     async def handle(self, request: abci.Request) -> abci.Response:
@@ -223,19 +225,8 @@ class AbciApplication:
         except (sqlite3.Error, OSError) as error:
             raise ledger_storage_failed() from error
         self._finalized = None
+        self._sync.committed(done.height, signers=bool(done.answer.validator_updates))
         return abci.ResponseCommit(retain_height=0)
-
-    async def _list_snapshots(self, request: abci.RequestListSnapshots) -> abci.ResponseListSnapshots:
-        return abci.ResponseListSnapshots()
-
-    async def _offer_snapshot(self, request: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
-        return abci.ResponseOfferSnapshot(result=abci.ResponseOfferSnapshot.Result.REJECT)
-
-    async def _load_snapshot_chunk(self, request: abci.RequestLoadSnapshotChunk) -> abci.ResponseLoadSnapshotChunk:
-        return abci.ResponseLoadSnapshotChunk()
-
-    async def _apply_snapshot_chunk(self, request: abci.RequestApplySnapshotChunk) -> abci.ResponseApplySnapshotChunk:
-        return abci.ResponseApplySnapshotChunk(result=abci.ResponseApplySnapshotChunk.Result.ABORT)
 
     def _well_formed(self, transaction: bytes) -> bool:
         """Whether the bytes are a transaction in its one encoding, of this network; remembered by exact bytes."""

@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lianzheng.adapters.consensus.cometbft.snapshots import SnapshotFolder, SnapshotOffer
 from lianzheng.adapters.consensus.cometbft.store import AppliedBlock, ChainStore
 from lianzheng.adapters.consensus.embedded.faults import ledger_rolled_back, state_diverged, stop_error
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode, encode
 from lianzheng.encoding.framing import frame
-from lianzheng.errors import LianzhengError
+from lianzheng.errors import ConfigError, FormatError, LianzhengError, VerificationError
 from lianzheng.ledger.genesis import Genesis, genesis_digest
 from lianzheng.ledger.ports import Application, Receipt, TxResult
+from lianzheng.ledger.snapshot import SnapshotManifest
 from lianzheng.ledger.transaction import body_bytes, transaction_id
 from lianzheng.limits import BLOCK_BYTES_MAX
 
@@ -37,6 +39,7 @@ class CometChain:
         self.genesis = genesis
         self.genesis_digest = genesis_digest(genesis)
         self.store = ChainStore(database, height_file)
+        self.snapshots = SnapshotFolder(database.with_name(database.name + ".snapshots"))
         self.height = 0
         self.time_ms = genesis.time_ms
         self.head_hash = self.genesis_digest
@@ -52,18 +55,53 @@ class CometChain:
         return 0 if self.store.served is None else self.store.served[0]
 
     async def open(self) -> None:
-        """Rebuild the state from the blocks on disk, comparing each application hash.
+        """Have the state at the last block on disk: from the newest snapshot that fits, and the blocks after it.
 
-        Raises ``ConfigError`` ``genesis_mismatch``, ``ledger_in_use``; ``UnavailableError`` ``state_diverged``;
-        ``FormatError`` ``block_row_invalid``.
+        Raises ``ConfigError`` ``genesis_mismatch``, ``ledger_in_use``, ``snapshot_missing``; ``UnavailableError``
+        ``state_diverged``; ``FormatError`` ``block_row_invalid``.
         """
         try:
             await self.store.open(self.genesis_digest)
-            for block in self.store.all_blocks():
+            base = self.store.base()
+            if not self._load_snapshot() and base is not None:
+                raise ConfigError(
+                    "snapshot_missing",
+                    f"This node began with a snapshot at height {base.height}, which is not there any more.",
+                    next_step="Restore the folder ending in .snapshots, or start with an empty data folder.",
+                )
+            for block in self.store.blocks_above(self.height):
                 self._replay(block)
         except LianzhengError:
             await self.close()
             raise
+
+    async def restore(self, offer: SnapshotOffer) -> None:
+        """Take over a fetched snapshot as this node's beginning (LED-8); nothing changes if it is refused.
+
+        Raises as ``Application.restore``; ``OSError``.
+        """
+        manifest = offer.manifest
+        self.application.restore(manifest, self.snapshots.fetched_chunks(offer))
+        self.snapshots.keep(offer)
+        base = _beginning(manifest)
+        changes = [(head.header.height, head.to_bytes()) for head in offer.signer_changes]
+        await self.store.set_base(base, changes)
+        self._take(base)
+
+    def _load_snapshot(self) -> bool:
+        """Whether a snapshot of this chain was taken over."""
+        for offer in reversed(self.snapshots.offers()):
+            manifest = offer.manifest
+            block = self.store.block(manifest.height) or self.store.base()
+            if block is None or (block.height, block.app_hash) != (manifest.height, manifest.app_hash):
+                continue
+            try:
+                self.application.restore(manifest, self.snapshots.chunks(offer))
+            except (FormatError, VerificationError, OSError):
+                continue
+            self._take(block)
+            return True
+        return False
 
     def check_served(self) -> None:
         """Raise ``UnavailableError`` ``ledger_rolled_back`` below the height that this node has served (GATE-4)."""
@@ -177,6 +215,9 @@ class CometChain:
 
     def _advance(self, block: AppliedBlock) -> None:
         self.application.commit()
+        self._take(block)
+
+    def _take(self, block: AppliedBlock) -> None:
         self.height, self.time_ms = block.height, block.time_ms
         self.head_hash, self.application_hash = block.hash, block.app_hash
         if not self._closed:
@@ -187,6 +228,11 @@ class CometChain:
         waiting = self._waiting.get(receipt.tx_id)
         if waiting is not None and not waiting.receipt.done():
             waiting.receipt.set_result(receipt)
+
+
+def _beginning(manifest: SnapshotManifest) -> AppliedBlock:
+    """A snapshot as a block without contents; its hash is not known here, so no statement is made about it."""
+    return AppliedBlock(manifest.height, manifest.time_ms, bytes(32), manifest.app_hash, b"", b"[]", b"[]")
 
 
 def _events(height: int, time_ms: int, results: Sequence[TxResult]) -> list[JsonObject]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tomllib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,13 +17,14 @@ from lianzheng.adapters.consensus.cometbft.precommit import last_precommit_heigh
 from lianzheng.adapters.consensus.cometbft.prover import CometProver
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
 from lianzheng.adapters.consensus.cometbft.server import AbciServer
+from lianzheng.adapters.consensus.cometbft.statesync import StateSync
 from lianzheng.adapters.consensus.cometbft.supervisor import EngineProcess
 from lianzheng.adapters.consensus.embedded.faults import ledger_stale, ledger_unavailable, stop_error
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.framing import tagged
 from lianzheng.errors import ConfigError, LianzhengError, UnavailableError
-from lianzheng.ledger.cometbft import CometStatement
+from lianzheng.ledger.cometbft import CometHead, CometStatement
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import (
@@ -38,7 +39,7 @@ from lianzheng.ledger.ports import (
 from lianzheng.ledger.snapshot import Snapshot
 from lianzheng.ledger.statement import Statement
 from lianzheng.ledger.transaction import Transaction, body_bytes, transaction_id
-from lianzheng.limits import CATCH_UP_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
+from lianzheng.limits import CATCH_UP_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS, SNAPSHOT_BLOCKS
 
 __all__ = ["CometEngine", "CometFiles"]
 
@@ -93,6 +94,7 @@ class CometEngine:
         did: str,
         sign: Callable[[bytes], bytes],
         source: Callable[[str], StatementSource],
+        snapshot_blocks: int = SNAPSHOT_BLOCKS,
     ) -> None:
         """``did`` and ``sign`` are this member's, by its ``#node`` key; ``source`` is the way to another member's node;
         ``powers`` and ``ring`` are read off a state.
@@ -104,7 +106,8 @@ class CometEngine:
         self._application = application
         self._files = files
         self._chain = CometChain(application, genesis, files.database, files.height_file)
-        self._abci = AbciApplication(self._chain, powers, clock)
+        self._sync = StateSync(self._chain, snapshot_blocks, self._signer_changes)
+        self._abci = AbciApplication(self._chain, powers, clock, self._sync)
         self._server = AbciServer(files.home / "abci.sock", self._abci.handle, self._fail)
         self._process = EngineProcess(files.binary, files.home)
         self._fresh = CometFreshness(clock, genesis.chain_id, did, source)
@@ -148,6 +151,7 @@ class CometEngine:
             self._asking.cancel()
             await asyncio.gather(self._asking, return_exceptions=True)
             self._asking = None
+        await self._sync.close()
         await self._process.stop()
         await self._server.stop()
         if self._rpc is not None:
@@ -291,6 +295,9 @@ class CometEngine:
     def events(self, from_height: int) -> AsyncIterator[JsonObject]:
         """Events from a height on, then as they come."""
         return self._chain.events(from_height)
+
+    async def _signer_changes(self, height: int) -> Sequence[CometHead]:
+        return await self._prover.changes_before(height)
 
     async def _reach(self, height: int) -> None:
         if self._chain.height < height:

@@ -19,7 +19,16 @@ from lianzheng.crypto import ed25519
 from lianzheng.encoding.canonical import JsonObject, encode
 from lianzheng.limits import BLOCK_BYTES_MAX, TRANSACTION_BYTES_MAX
 
-__all__ = ["CometPorts", "CometSettings", "GenesisValidator", "Profile", "address_of", "node_id", "write_home"]
+__all__ = [
+    "CometPorts",
+    "CometSettings",
+    "GenesisValidator",
+    "Profile",
+    "SyncTrust",
+    "address_of",
+    "node_id",
+    "write_home",
+]
 
 Profile = Literal["lan", "wan"]
 _PUB = "tendermint/PubKeyEd25519"
@@ -56,6 +65,16 @@ class CometSettings:
     heartbeat_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class SyncTrust:
+    """Where a new node begins: a header that it trusts, and engines whose light-client interface it can reach."""
+
+    servers: tuple[str, ...]
+    """Two or more ``host:port``."""
+    height: int
+    block_hash: bytes
+
+
 def address_of(public: bytes) -> str:
     """The engine's name for a key: the first 20 bytes of its SHA-256 in upper-case hexadecimal."""
     return hashlib.sha256(public).digest()[:20].hex().upper()
@@ -75,13 +94,17 @@ def write_home(
     node_seed: bytes,
     ports: CometPorts,
     peers: Sequence[str],
+    trust: SyncTrust | None = None,
 ) -> None:
-    """A new folder for the engine; ``peers`` are ``id@host:port``, secrets mode 0600. Raises ``FileExistsError``."""
+    """A new folder for the engine; ``peers`` are ``id@host:port``, secrets mode 0600. Raises ``FileExistsError``.
+
+    With ``trust`` it begins with a snapshot of the others' instead of block 1.
+    """
     config, data = folder / "config", folder / "data"
     config.mkdir(parents=True, mode=0o700)
     data.mkdir(mode=0o700)
     public = ed25519.public_key(validator_seed)
-    write_new(config / "config.toml", _config_text(settings, name, ports, peers).encode(), 0o644)
+    write_new(config / "config.toml", (_config_text(settings, name, ports, peers) + _sync_text(trust)).encode(), 0o644)
     write_new(config / "genesis.json", encode(_genesis(settings)), 0o644)
     write_new(config / "node_key.json", encode({"priv_key": _key(_PRIV, _expanded(node_seed))}), 0o600)
     validator = {
@@ -161,6 +184,20 @@ discard_abci_responses = false
 
 [tx_index]
 indexer = "kv"
+"""
+
+
+def _sync_text(trust: SyncTrust | None) -> str:
+    if trust is None:
+        return ""
+    return f"""
+[statesync]
+enable = true
+rpc_servers = "{",".join(trust.servers)}"
+trust_height = {trust.height}
+trust_hash = "{trust.block_hash.hex().upper()}"
+trust_period = "168h0m0s"
+discovery_time = "5s"
 """
 
 

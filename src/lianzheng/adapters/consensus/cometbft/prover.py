@@ -111,13 +111,23 @@ class CometProver:
             head = self._head = await fetch_head(self._rpc, height)
         if head.header.app_hash != roots.app_hash:
             raise state_diverged(roots.height)
-        return head, tuple(
-            [await self._change(at, kept) for at, kept in self._chain.store.signer_changes() if at < height]
-        )
+        return head, tuple([change.to_json() for change in await self.changes_before(height)])
 
-    async def _change(self, height: int, kept: bytes | None) -> JsonObject:
-        if kept is not None:
-            return CometHead.from_bytes(kept, MESSAGE_BYTES_MAX).to_json()
-        head = await fetch_head(self._rpc, height)
-        await self._chain.store.keep_signer_change(height, head.to_bytes())
-        return head.to_json()
+    async def changes_before(self, height: int) -> list[CometHead]:
+        """The heads that name other validators for their next block, below a height.
+
+        One is kept once its successor exists: the commit in the successor is the same at every node, and the engine
+        may prune its block.
+        """
+        store, found = self._chain.store, []
+        for at, kept in store.signer_changes():
+            if at >= height:
+                break
+            if kept is not None:
+                found.append(CometHead.from_bytes(kept, MESSAGE_BYTES_MAX))
+                continue
+            head = await fetch_head(self._rpc, at)
+            if self._chain.height > at:
+                await store.keep_signer_change(at, head.to_bytes())
+            found.append(head)
+        return found

@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS transactions (
     tx_id BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS signer_changes (height INTEGER PRIMARY KEY, head BLOB);
+CREATE TABLE IF NOT EXISTS base (
+    height INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, hash BLOB NOT NULL, app_hash BLOB NOT NULL
+);
 """
 _COLUMNS = "height, time_ms, hash, app_hash, transactions, results, events"
 
@@ -103,10 +106,20 @@ class ChainStore:
         row = self._reader.execute(f"SELECT {_COLUMNS} FROM blocks WHERE height = ?", (height,)).fetchone()  # noqa: S608
         return None if row is None else AppliedBlock(*row)
 
-    def all_blocks(self) -> Iterator[AppliedBlock]:
-        """Every block in order."""
-        for row in self._reader.execute(f"SELECT {_COLUMNS} FROM blocks ORDER BY height"):  # noqa: S608
+    def blocks_above(self, height: int) -> Iterator[AppliedBlock]:
+        """Every block above a height in order."""
+        query = f"SELECT {_COLUMNS} FROM blocks WHERE height > ? ORDER BY height"  # noqa: S608
+        for row in self._reader.execute(query, (height,)):
             yield AppliedBlock(*row)
+
+    def base(self) -> AppliedBlock | None:
+        """Where this node began if it took over a snapshot: the block without its contents."""
+        row = self._reader.execute("SELECT height, time_ms, hash, app_hash FROM base").fetchone()
+        return None if row is None else AppliedBlock(row[0], row[1], row[2], row[3], b"", b"[]", b"[]")
+
+    async def set_base(self, base: AppliedBlock, changes: Sequence[tuple[int, bytes]]) -> None:
+        """Begin at a snapshot; ``changes`` are the signers' before it. Raises ``sqlite3.Error``, ``OSError``."""
+        await self._in_writer(self._set_base, base, changes)
 
     def find(self, tx_id: bytes) -> tuple[int, int] | None:
         """Height and position of a transaction, or None."""
@@ -146,6 +159,19 @@ class ChainStore:
 
     def _set_genesis(self, digest: bytes) -> None:
         _opened(self._write_connection).execute("INSERT INTO genesis VALUES (?)", (digest,))
+
+    def _set_base(self, base: AppliedBlock, changes: Sequence[tuple[int, bytes]]) -> None:
+        connection = _opened(self._write_connection)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            row = (base.height, base.time_ms, base.hash, base.app_hash)
+            connection.execute("INSERT INTO base VALUES (?, ?, ?, ?)", row)
+            connection.executemany("INSERT INTO signer_changes VALUES (?, ?)", changes)
+        except sqlite3.Error:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        self._water.write(base.height, base.hash)
 
     def _keep_signer_change(self, height: int, head: bytes) -> None:
         _opened(self._write_connection).execute("INSERT OR REPLACE INTO signer_changes VALUES (?, ?)", (height, head))
