@@ -24,7 +24,7 @@ _ALLOWED = {
     "lianzheng.registry",
     "lianzheng.verify",
 }
-_LEDGER_VERIFICATION = {"apphash", "block", "genesis", "hashing", "proofs"}
+_LEDGER_VERIFICATION = {"answers", "apphash", "block", "cometbft", "genesis", "hashing", "proofs", "statement"}
 _FOREIGN = {"sqlalchemy", "aiosqlite", "fastapi", "uvicorn", "httpx", "socket", "ssl", "sqlite3", "asyncio"}
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from lianzheng.encoding.canonical import JsonObject, encode
@@ -35,6 +36,7 @@ _Item = tuple[int, str, Node]
 """Path as an integer, key, and its new leaf; None deletes."""
 _TOP = 255
 _SHA256 = hashlib.sha256
+_position: Callable[[_Item], int] = itemgetter(0)
 
 
 def root_of(node: Node) -> bytes:
@@ -69,10 +71,6 @@ def path_of(node: Node, key: str) -> tuple[JsonObject | None, StatePath]:
     return None, StatePath(siblings=tuple(siblings), other=other)
 
 
-def _position(item: _Item) -> int:
-    return item[0]
-
-
 def _update(node: Node, depth: int, items: list[_Item], low: int, high: int) -> Node:
     """``node``, which stands at ``depth``, after the changes ``items[low:high]``, all of which lie under it."""
     if node is None or type(node[1]) is str:
@@ -90,25 +88,24 @@ def _update(node: Node, depth: int, items: list[_Item], low: int, high: int) -> 
 
 def _update_one(node: Node, depth: int, item: _Item) -> Node:
     """As :func:`_update` for one change: down without calls, then up again."""
-    position, shift = item[0], _TOP - depth
-    passed: list[tuple[Node, int]] = []
+    bits = f"{item[0]:0256b}"
+    passed: list[tuple[Any, Any, Any]] = []
+    start = depth
     while node is not None and type(node[1]) is not str:
-        _, left, right = node
-        if position >> shift & 1:
-            passed.append((left, 1))
-            node = right
+        passed.append(node)
+        node = node[2] if bits[depth] == "1" else node[1]
+        depth += 1
+    node = item[2] if node is None or node[1] == item[1] else _place(node, depth, [item])
+    for level in range(depth - 1, start - 1, -1):
+        _, left, right = passed.pop()
+        if bits[level] == "1":
+            right = node
         else:
-            passed.append((right, 0))
-            node = left
-        shift -= 1
-    node = _place(node, _TOP - shift, [item])
-    for beside, on_right in reversed(passed):
-        if node is None or beside is None:
-            node = _join(beside, node) if on_right else _join(node, beside)
-        elif on_right:
-            node = (_SHA256(NODE_START + beside[0] + NODE_MIDDLE + node[0]).digest(), beside, node)
+            left = node
+        if left is None or right is None:
+            node = _join(left, right)
         else:
-            node = (_SHA256(NODE_START + node[0] + NODE_MIDDLE + beside[0]).digest(), node, beside)
+            node = (_SHA256(NODE_START + left[0] + NODE_MIDDLE + right[0]).digest(), left, right)
     return node
 
 

@@ -26,6 +26,7 @@ from lianzheng.errors import ConfigError, FormatError
 from lianzheng.governance.validators import VALIDATOR_KEY_ID
 from lianzheng.identity.model import CreationOperation, did_of, ed25519_key
 from lianzheng.ledger.genesis import Genesis, GenesisMember, Sequencer
+from lianzheng.limits import SCHEMA_MAX
 
 __all__ = ["NODE_KEY", "MemberProfile", "create_genesis", "create_home", "load_card", "save_genesis"]
 
@@ -176,6 +177,7 @@ def create_genesis(
         )
     operation = operations[0]
     return Genesis(
+        schema=SCHEMA_MAX,
         chain_id=chain_id,
         time_ms=clock.now_ms(),
         registry=registry.digest(),

@@ -6,6 +6,7 @@ Its import closure reaches no adapter, no service and no node; ``tests/arch`` ke
 from __future__ import annotations
 
 from lianzheng.verify.bundle import verify_bundle
+from lianzheng.verify.proofs import verify_proof
 from lianzheng.verify.report import EXIT_OK, EXIT_REFUSED, EXIT_UNANCHORED, RecordReport, Report, refusal_lines
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "Report",
     "refusal_lines",
     "verify_bundle",
+    "verify_proof",
 ]

@@ -18,6 +18,23 @@ PUBLIC = {
     "GET /api/v1/network/trust": "the trust file is for everybody who checks evidence",
     "GET /api/v1/ledger/state": "the ledger holds nothing personal; wallets compare it at several nodes",
     "GET /api/v1/ledger/entries": "as above",
+    "GET /api/v1/ledger/proofs/state": "a proof about the same, for whoever trusts no node",
+    "GET /api/v1/ledger/proofs/log/{index}": "as above",
+    "GET /api/v1/ledger/proofs/growth/{old_size}": "as above",
+    **{
+        f"GET /api/v1/explorer/{name}": "as above"
+        for name in (
+            "blocks",
+            "events",
+            "incidents",
+            "members",
+            "motions",
+            "parameters",
+            "settlements/{month}",
+            "transactions",
+            "transactions/{tx_id}",
+        )
+    },
     "POST /api/v1/ledger/transactions": "a transaction carries its own signature (LED-2)",
     "POST /api/v1/wallet/enrolment-challenges": "gives out a nonce; who may enrol is decided by the proof (ID-7)",
     "POST /api/v1/wallet/enrolments": "proves knowledge of v and shows the document (ID-7)",
@@ -34,7 +51,22 @@ def routes(node: LocalNode) -> dict[str, str]:
     found: dict[str, str] = {}
     for template, operations in document["paths"].items():
         path = template
-        for parameter in ("did", "dataset", "reference", "consent_id", "case_id", "task", "provider", "job", "upload"):
+        for parameter in (
+            "did",
+            "dataset",
+            "reference",
+            "consent_id",
+            "case_id",
+            "task",
+            "provider",
+            "job",
+            "upload",
+            "tx_id",
+            "month",
+            "kind",
+            "index",
+            "old_size",
+        ):
             path = path.replace("{" + parameter + "}", "x")
         assert "{" not in path, f"{template}: add its parameter to this test"
         found |= {f"{method.upper()} {template}": path for method in operations}
@@ -116,6 +148,8 @@ async def test_the_right_token_opens_every_operator_route(node: LocalNode) -> No
 async def test_the_public_routes_need_no_token(node: LocalNode) -> None:
     found = routes(node)
     for route in PUBLIC:
+        if route.endswith("/explorer/events"):  # a stream that does not end
+            continue
         answer = await node.internal.request(route.split(" ")[0], found[route])
         assert answer.status_code not in (401, 500), (route, answer.text)
 

@@ -15,6 +15,7 @@ from lianzheng.api.internal import (
     jobs,
     ledger,
     pages,
+    proofs,
     records,
     sources,
     suitability,
@@ -40,6 +41,7 @@ def create_internal_app(services: NodeServices) -> FastAPI:
     app.include_router(pages.create_router())
     for module in (
         ledger,
+        proofs,
         explorer,
         identifiers,
         wallet,
