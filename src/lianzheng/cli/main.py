@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lianzheng import __version__
-from lianzheng.cli import dataset, init, network, node
+from lianzheng.cli import alliance, dataset, init, network, node
 from lianzheng.cli.demo import demo
 from lianzheng.cli.verify import verify
 from lianzheng.errors import LianzhengError
@@ -33,6 +33,7 @@ app = typer.Typer(
 app.add_typer(init.app, name="init")
 app.add_typer(network.app, name="network")
 app.add_typer(node.app, name="node")
+app.add_typer(alliance.app, name="alliance")
 app.add_typer(dataset.app, name="dataset")
 app.command("verify")(verify)
 app.command("demo")(demo)

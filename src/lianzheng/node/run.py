@@ -18,6 +18,7 @@ from lianzheng.clock import Clock, SystemClock
 from lianzheng.consent.model import consent_state_key
 from lianzheng.encoding.binary import b64u_decode
 from lianzheng.errors import ConfigError, LianzhengError
+from lianzheng.flows.epochs import begin_renewals
 from lianzheng.governance.model import REACHABLE
 from lianzheng.limits import OUTBOX_KEEP_MS, REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
@@ -68,6 +69,9 @@ class Node:
             asyncio.create_task(_repeat("evidence", _AGAIN_S, parts.services.evidence.run), name="evidence"),
             asyncio.create_task(_repeat("asks", _AGAIN_S, parts.services.alliance.resume), name="asks"),
             asyncio.create_task(_repeat("grants", _GRANTS_S, parts.services.consents.flush_due), name="grants"),
+            asyncio.create_task(_repeat("explorer", _AGAIN_S, parts.services.explorer.run), name="explorer"),
+            asyncio.create_task(parts.services.views.warm(), name="warm"),
+            asyncio.create_task(_repeat("members", _AGAIN_S, self._watch_members), name="members"),
             asyncio.create_task(_repeat("slow", _SLOW_S, self._slow), name="slow"),
             asyncio.create_task(_repeat("withdrawals", _AGAIN_S, self._watch_withdrawals), name="withdrawals"),
         ]
@@ -97,6 +101,7 @@ class Node:
         await asyncio.to_thread(self._parts.gate_workers.close)
         await self._parts.peers.close()
         await self._parts.engine.stop()
+        await self._parts.services.explorer.index.close()
         self._parts.uses.close()
         await self._parts.database.close()
         _LOG.info("node_stopped", did=self._config.did)
@@ -118,11 +123,24 @@ class Node:
     async def _slow(self) -> None:
         now_ms = self._parts.services.clock.now_ms()
         await self._parts.services.views.expire()
+        await begin_renewals(self._parts.services.jobs, self._parts.services.views)
         await self._parts.uses.forget_nonces(now_ms - 2 * REQUEST_SKEW_MS)
         await self._parts.peer_tables.forget(now_ms)
         await self._parts.asks.forget(now_ms)
         await self._parts.outbox.forget(now_ms - OUTBOX_KEEP_MS)
         await self._parts.services.revocations.retry_unposted()
+        self._trust_members()
+
+    async def _watch_members(self) -> None:
+        """Whoever is admitted, or has a new certificate, can connect as soon as the ledger says so."""
+        engine = self._parts.engine
+        height = engine.status().height
+        self._trust_members()
+        async for event in engine.events(height + 1):
+            if event["code"] == "ok" and event["kind"].startswith("member."):
+                self._trust_members()
+
+    def _trust_members(self) -> None:
         for der in self._certificates():
             if der not in self._trusted and self._tls is not None:
                 # New certificates join the trust store; old ones are refused by their fingerprint at once.
