@@ -4,8 +4,8 @@
 
 Prints one JSON object. Three node processes are founded as in the demo; one customer's token is then asked again and
 again with fresh nonces: every gate, the evaluation with its proof and the durable answer run each time, and only the
-count of the use stays as it was. `batched` asks 256 times in one call. `pure` is the same token through the
-cryptography alone, in this process.
+count of the use stays as it was. `N_at_once` is single requests with N of them under way; `batched` asks 256 times in
+one call. `pure` is the same token through the cryptography alone, in this process.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import asyncio
 import contextlib
 import io
 import os
+import resource
 import statistics
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,8 @@ from lianzheng.identity.model import IssuerKeyRecord, issuer_state_key
 from lianzheng.limits import GATE_BATCH_MAX
 from lianzheng.zk.spseq import PublicKey
 
-AT_ONCE = 8
+AT_ONCE = (1, 8, 32)
+"""Requests under way: one asker that waits, a few, and as many as one peer has connections."""
 TARGET_PER_SECOND = 180
 
 
@@ -73,20 +76,17 @@ async def measure(stage: Stage, requests: int, repeats: int) -> dict[str, Any]:
     key = PublicKey.from_bytes(IssuerKeyRecord.from_json(key_record).key)
     await ask()
     uses = [Use(delivery.token, scalar_from_bytes(delivery.r), (view,))] * GATE_BATCH_MAX
-    rates, pure, cpu, batch_rates, batch_cpu = [], [], [], [], []
+    rates: dict[int, list[float]] = {many: [] for many in AT_ONCE}
+    cpu: dict[int, list[float]] = {many: [] for many in AT_ONCE}
+    pure, batch_rates, batch_cpu = [], [], []
     pid = stage.processes.pid(provider.short) if stage.processes else 0
     for _ in range(repeats):
         pure.append(pure_rate(delivery.token, key, view, stage, requests))
-        before, started = cpu_s(pid), time.perf_counter()
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(gate: asyncio.Semaphore = gate) -> None:
-            async with gate:
-                await ask()
-
-        await asyncio.gather(*(one() for _ in range(requests)))
-        rates.append(requests / (time.perf_counter() - started))
-        cpu.append(requests / (cpu_s(pid) - before))
+        for many in AT_ONCE:
+            before, started = cpu_s(pid), time.perf_counter()
+            await ask_at_once(ask, requests, many)
+            rates[many].append(requests / (time.perf_counter() - started))
+            cpu[many].append(requests / (cpu_s(pid) - before))
         before, started = cpu_s(pid), time.perf_counter()
         for outcome in await client.ask_many(b64u_decode(stage.task), uses):
             if isinstance(outcome, LianzhengError):
@@ -99,15 +99,27 @@ async def measure(stage: Stage, requests: int, repeats: int) -> dict[str, Any]:
         "unit": "requests per second, one view each; asker and provider share the machine's cores",
         "repeats": repeats,
         "requests_per_repeat": requests,
-        "at_once": AT_ONCE,
-        "through_node_per_second": round(statistics.median(rates), 1),
-        "per_second_of_the_node's_cpu": round(statistics.median(cpu), 1),
+        **{f"{many}_at_once_per_second": round(statistics.median(rates[many]), 1) for many in AT_ONCE},
+        **{f"{many}_at_once_per_second_of_the_node's_cpu": round(statistics.median(cpu[many]), 1) for many in AT_ONCE},
         "batched_through_node_per_second": round(statistics.median(batch_rates), 1),
         "batched_per_second_of_the_node's_cpu": round(statistics.median(batch_cpu), 1),
         "pure_per_second": round(statistics.median(pure), 1),
-        "ratio_cpu_to_pure": round(statistics.median(cpu) / statistics.median(pure), 3),
+        "ratio_cpu_to_pure": round(statistics.median(cpu[AT_ONCE[-1]]) / statistics.median(pure), 3),
         "target_per_second": TARGET_PER_SECOND,
+        "peak_memory_mib_of_the_node": peak_mib(pid),
+        "peak_memory_mib_of_the_asker": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+async def ask_at_once(ask: Callable[[], Awaitable[object]], requests: int, many: int) -> None:
+    """``requests`` single requests, ``many`` of them under way at any time."""
+    numbers = iter(range(requests))
+
+    async def asker() -> None:
+        for _ in numbers:
+            await ask()
+
+    await asyncio.gather(*(asker() for _ in range(many)))
 
 
 def pure_rate(raw: bytes, issuer: PublicKey, view: ViewEpoch, stage: Stage, count: int) -> float:
@@ -131,6 +143,12 @@ def cpu_s(pid: int) -> float:
     """Processor seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mib(pid: int) -> int:
+    """The most memory that a process has held."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) // 1024
 
 
 async def run(people: int, requests: int, repeats: int, out: Path) -> dict[str, Any]:
