@@ -50,6 +50,8 @@ def test_the_commands_are_these() -> None:
         "alliance close",
         "alliance winddown",
         "init network",
+        "network init",
+        "network status",
         "node run",
         "dataset check",
         "dataset load",
