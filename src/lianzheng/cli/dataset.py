@@ -110,10 +110,23 @@ def open_epoch(
     view: Annotated[str, typer.Argument(help="dataset/bundle/form")],
     config: Config,
     days: Annotated[int, typer.Option(min=1, max=92, help="How long the epoch answers.")] = 30,
+    renew: Annotated[
+        bool | None, typer.Option("--renew/--no-renew", help="Open the next one by itself before each ends, or stop.")
+    ] = None,
+    as_json: _Json = False,
 ) -> None:
-    """Build and publish a new epoch of a view under a fresh key."""
+    """Build and publish a new epoch of a view under a fresh key, as a job of the node.
+
+    Ctrl-C cancels the job; opening the epoch again carries on with what was finished.
+    """
+    from lianzheng.cli.epochs import open_and_watch
+    from lianzheng.encoding.canonical import encode
+
     until_ms = SystemClock().now_ms() + days * DAY_MS
-    opened = _call(config, lambda node: node.post("/api/v1/epochs", {"view": view, "until_ms": until_ms}))
+    opened = _call(config, lambda node: open_and_watch(node, view, until_ms, renew, quiet=as_json))
+    if as_json:
+        typer.echo(encode(opened).decode())
+        return
     typer.echo(f"epoch {opened['epoch']} of {opened['view']}: {opened['entries']} entries")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Mapping
 from typing import Any, Self
 
 import httpx
@@ -18,7 +18,7 @@ from lianzheng.errors import (
     VerificationError,
 )
 
-__all__ = ["NodeClient", "error_of"]
+__all__ = ["NodeClient", "error_from", "error_of"]
 
 _CLASSES: dict[int, type[LianzhengError]] = {
     400: FormatError,
@@ -39,17 +39,26 @@ def error_of(response: httpx.Response) -> LianzhengError:
 
     What is no reason code is not taken for one, and texts are cut to length: not every answer is a node's.
     """
-    kind = _CLASSES.get(response.status_code, LianzhengError)
     try:
         body = response.json()
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         body = {}
+    kind = _CLASSES.get(response.status_code, LianzhengError)
+    return _error(kind, body, "title") or kind("http_error", f"The node answered with status {response.status_code}.")
+
+
+def error_from(error: Mapping[str, Any]) -> LianzhengError:
+    """The error that a failed job carries; its class is not told."""
+    return _error(LianzhengError, error, "text") or LianzhengError("job_failed", "The job failed.")
+
+
+def _error(kind: type[LianzhengError], body: Mapping[str, Any], text: str) -> LianzhengError | None:
     code = body.get("code")
     if not isinstance(code, str) or not _CODE.match(code):
-        return kind("http_error", f"The node answered with status {response.status_code}.")
-    title, next_step = body.get("title", ""), body.get("next_step", "")
+        return None
+    title, next_step = body.get(text, ""), body.get("next_step", "")
     return kind(code, str(title)[:_TEXT_CHARS_MAX], next_step=str(next_step)[:_TEXT_CHARS_MAX])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict
 
 from lianzheng.api.internal.auth import operator_router
@@ -15,18 +15,23 @@ from lianzheng.compute.tasks.model import TaskContract, approval_record, report_
 from lianzheng.compute.tasks.service import tasks_of, verify_report
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.errors import NotFoundError
+from lianzheng.flows.epochs import begin_epoch, epoch_result
 from lianzheng.ids import ViewId
 from lianzheng.ledger.receipt import encode_receipt
+from lianzheng.limits import EPOCH_DIRECT_MAX
 
 __all__ = ["create_router"]
 
 
 class EpochBody(BaseModel):
-    """Which view to open, until when."""
+    """Which view to open, until when; as a job or at once; and whether epochs as long follow one another."""
 
     model_config = ConfigDict(extra="forbid")
     view: ViewId
     until_ms: int
+    background: bool = False
+    renew: bool | None = None
+    """Null: as it was."""
 
 
 class RefusalBody(BaseModel):
@@ -51,10 +56,18 @@ def _add_dataset_routes(router: APIRouter, services: NodeServices) -> None:
         return encode_receipt(await services.datasets.publish(DatasetPublish.from_json(body)))
 
     @router.post("/epochs")
-    async def open_epoch(body: EpochBody) -> dict[str, Any]:
-        """Build, commit and publish a new epoch of a view under a fresh key (GATE-0, PIR-1)."""
-        epoch = (await services.views.open_epoch(body.view, body.until_ms)).commit
-        return {"view": epoch.view, "epoch": epoch.epoch, "entries": epoch.parameters.entries}
+    async def open_epoch(body: EpochBody, response: Response) -> dict[str, Any]:
+        """Build, commit and publish a new epoch of a view under a fresh key (GATE-0, PIR-1).
+
+        The answer is the epoch; or with status 202 a job, where it is asked for or the people are many.
+        """
+        if body.renew is not None:
+            length_ms = body.until_ms - services.clock.now_ms()
+            await services.views.renew(body.view, max(0, length_ms) if body.renew else 0)
+        if body.background or await services.views.people(body.view) > EPOCH_DIRECT_MAX:
+            response.status_code = 202
+            return {"job": begin_epoch(services.jobs, services.views, body.view, body.until_ms).id}
+        return dict(epoch_result(await services.views.open_epoch(body.view, body.until_ms)))
 
     @router.get("/gate/log")
     async def gate_log() -> dict[str, Any]:

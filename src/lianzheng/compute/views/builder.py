@@ -66,11 +66,13 @@ class EpochBuilder:
         async with self._turn:  # every core works on one build
             while True:
                 build, key = await self._begun(view, number, load)
-                await self._fill(build, key, load, report)
-                try:
-                    return build, key, await self._assemble(build, load.people, retrieval)
-                except ConflictError:  # two people's tags are equal (B20)
-                    await self.discard(build)
+                async with BuildWorkers(load.people) as workers:
+                    await self._fill(build, key, load, workers, report)
+                    chunks = await self._builds.chunks(view)
+                    try:
+                        return build, key, await workers.result(workers.begin(table_of, chunks, retrieval))
+                    except ConflictError:  # two people's tags are equal (B20)
+                        await self.discard(build)
 
     def context(self, build: EpochBuild) -> EntryContext:
         """What the entries of a build are bound to."""
@@ -111,27 +113,23 @@ class EpochBuilder:
         await self._builds.begin(build)
         return build, key
 
-    async def _fill(self, build: EpochBuild, key: int, load: DatasetLoad, report: Report) -> None:
+    async def _fill(
+        self, build: EpochBuild, key: int, load: DatasetLoad, workers: BuildWorkers, report: Report
+    ) -> None:
         read, done = await self._builds.position(build.view)
         report(done, load.people)
         ahead: deque[tuple[int, int, asyncio.Future[bytes]]] = deque()
         context, more = self.context(build), done < load.people
-        async with BuildWorkers(load.people - done) as workers:
-            while more or ahead:
-                if more and len(ahead) < workers.ahead:
-                    rows = await self._builds.rows(build.snapshot, read, _CHUNK)
-                    more = len(rows) == _CHUNK
-                    if rows:
-                        read = rows[-1].person
-                        work = ChunkWork(key, context, [(row.element, row.amounts) for row in rows])
-                        ahead.append((read, len(rows), workers.begin(records_of, work)))
-                    continue
-                last, people, records = ahead.popleft()
-                await self._builds.add_chunk(build.view, last, people, await workers.result(records))
-                done += people
-                report(done, load.people)
-
-    async def _assemble(self, build: EpochBuild, people: int, retrieval: Literal["pir", "table"]) -> BuiltTable:
-        chunks = await self._builds.chunks(build.view)
-        async with BuildWorkers(people) as workers:
-            return await workers.result(workers.begin(table_of, chunks, retrieval))
+        while more or ahead:
+            if more and len(ahead) < workers.ahead:
+                rows = await self._builds.rows(build.snapshot, read, _CHUNK)
+                more = len(rows) == _CHUNK
+                if rows:
+                    read = rows[-1].person
+                    work = ChunkWork(key, context, [(row.element, row.amounts) for row in rows])
+                    ahead.append((read, len(rows), workers.begin(records_of, work)))
+                continue
+            last, people, records = ahead.popleft()
+            await self._builds.add_chunk(build.view, last, people, await workers.result(records))
+            done += people
+            report(done, load.people)

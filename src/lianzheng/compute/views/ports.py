@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-__all__ = ["BuildRow", "BuildStore", "EpochBuild", "RotationStore"]
+__all__ = ["BuildRow", "BuildStore", "EpochBuild", "EpochBuilds", "RotationStore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +65,7 @@ class RotationStore(Protocol):
 
     async def rotations(self) -> dict[str, int]:
         """Length by view."""
+
+
+class EpochBuilds(BuildStore, RotationStore, Protocol):
+    """Both, as one repository keeps them."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from lianzheng.clock import Clock
+from lianzheng.clock import DAY_MS, Clock
 from lianzheng.compute.datasets.model import dataset_record
 from lianzheng.compute.model import dataset_of
 from lianzheng.compute.ports import DatasetStore, EpochStore, LedgerSender, LocalEpoch
@@ -30,17 +30,18 @@ from lianzheng.compute.views.model import (
     epoch_record,
     key_proof_transcript,
 )
-from lianzheng.compute.views.ports import BuildStore, EpochBuild
+from lianzheng.compute.views.ports import EpochBuild, EpochBuilds
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.crypto.keystore import KeyStore
 from lianzheng.errors import ConflictError, NotFoundError, RefusedError, UnavailableError
 from lianzheng.ledger.context import StateView
-from lianzheng.limits import DISPUTE_WINDOW_DAYS
+from lianzheng.limits import DISPUTE_WINDOW_DAYS, EPOCH_MS_MAX
 from lianzheng.zk import schnorr
 
 __all__ = ["ViewService"]
 
-_DISPUTE_MS = DISPUTE_WINDOW_DAYS * 24 * 3600 * 1000
+_OPEN = ("built", "committed", "published")
+_DISPUTE_MS = DISPUTE_WINDOW_DAYS * DAY_MS
 
 
 class ViewService:
@@ -50,7 +51,7 @@ class ViewService:
         self,
         datasets: DatasetStore,
         epochs: EpochStore,
-        builds: BuildStore,
+        builds: EpochBuilds,
         keystore: KeyStore,
         sender: LedgerSender,
         state: Callable[[], StateView],
@@ -66,6 +67,7 @@ class ViewService:
         self._clock = clock
         self._chain_id = chain_id
         self._provider = provider
+        self._builds = builds
         self._builder = EpochBuilder(builds, keystore, chain_id, provider)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.keys = OpenViewKeys(keystore, clock)
@@ -105,6 +107,26 @@ class ViewService:
                 async with self._turns[epoch.commit.view]:
                     with suppress(RefusedError, UnavailableError):
                         await self._advance(epoch)
+
+    async def people(self, view: str) -> int:
+        """How many people the view's data set has now; 0 where nothing is loaded."""
+        load = await self._datasets.current(dataset_of(view))
+        return 0 if load is None else load.people
+
+    async def renew(self, view: str, length_ms: int) -> None:
+        """Epochs of this length follow one another from now on, each opened before the last ends; 0 ends that."""
+        await self._builds.set_rotation(view, length_ms)
+
+    async def renewals_due(self) -> list[tuple[str, int]]:
+        """Views to open an epoch of now, and until when: the last one ends within a tenth of its length, or a day."""
+        now, epochs = self._clock.now_ms(), await self._epochs.all()
+        due = []
+        for view, length in (await self._builds.rotations()).items():
+            ends = [epoch.commit.until_ms for epoch in epochs if epoch.commit.view == view and epoch.status in _OPEN]
+            end = max(now, *ends, 0)
+            if end - now <= min(length // 10, DAY_MS):
+                due.append((view, min(end + length, now + EPOCH_MS_MAX)))
+        return due
 
     async def end(self, view: str, epoch: int) -> None:
         """The epoch answers no more at this node. Raises ``NotFoundError`` ``epoch_unknown``."""
@@ -151,6 +173,13 @@ class ViewService:
             raise NotFoundError("epoch_unknown", "This node has no table of such an epoch.")
         return data
 
+    async def warm(self) -> None:
+        """Tables that are asked in private are laid out before anybody asks, in threads (PIR-2)."""
+        for epoch in await self._epochs.all():
+            if epoch.status == "published" and epoch.commit.parameters.retrieval == "pir":
+                with suppress(NotFoundError):
+                    await self.served.hint_of(epoch)
+
     def _stop_answering(self, view: str, epoch: int) -> None:
         self.keys.remove(view, epoch)
         self.served.forget(view, epoch)
@@ -169,7 +198,9 @@ class ViewService:
                 "dataset_empty", "No rows of this dataset are loaded.", next_step="Load its source first."
             )
         offer = dataset_record(self._state(), dataset)
-        if view not in offer.views:  # the ledger would refuse it too, after minutes of work
+        if offer.status != "published":  # the ledger would refuse both too, after minutes of work
+            raise RefusedError("dataset_withdrawn", "The dataset was withdrawn.")
+        if view not in offer.views:
             raise RefusedError("view_unknown", "The dataset does not offer this view.")
         for found in await self._builder.unfinished():
             if found.view == view and await self._kept(found):  # a crash came between keeping the epoch and this

@@ -176,8 +176,6 @@ class PirClient:
         return sum(held.matrix.words.nbytes for held in self._held.values())
 
     async def _load(self, view: ViewEpoch) -> _Held:
-        from lianzheng.zk.lwe.scheme import Matrix
-
         record = epoch_record(self._state(), view.view, view.epoch)
         data = await self._cache.get(view.view, view.epoch)
         fresh = data is None
@@ -189,5 +187,11 @@ class PirClient:
         if fresh:
             await self._cache.put(view.view, view.epoch, data, record.until_ms)
         seed = matrix_seed(self._chain_id, record.provider, record)
-        matrix = await asyncio.to_thread(Matrix, seed, record.parameters.columns)
+        matrix = await asyncio.to_thread(_matrix, seed, record.parameters.columns)
         return _Held(record, boundaries, hint, matrix)
+
+
+def _matrix(seed: bytes, columns: int) -> Matrix:
+    from lianzheng.zk.lwe.scheme import Matrix  # loading numba takes a second: never in the event loop
+
+    return Matrix(seed, columns)
