@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from gate_kit import ALPHA, BETA, EXPERIENCE, GAMMA, MANY, VIEWS, WEALTH, WORDS, GateNet, Issued
+from gate_kit import ALPHA, BETA, CHAIN, EXPERIENCE, GAMMA, MANY, VIEWS, WEALTH, WORDS, GateNet, Issued
+from lianzheng.adapters.storage.asks import AskRepository
 from lianzheng.adapters.storage.consent import SqlConsentStore
 from lianzheng.adapters.storage.database import Database, sqlite_url
 from lianzheng.adapters.storage.evidence import SqlEvidenceRepository
@@ -19,7 +20,8 @@ from lianzheng.adapters.storage.suitability import SqlCustomerStore, SqlSuitabil
 from lianzheng.adapters.storage.tables.compute import received_receipt
 from lianzheng.clock import DAY_MS
 from lianzheng.compute.datasets.service import DatasetService
-from lianzheng.compute.gate.model import GateAnswer, answer_signing_bytes
+from lianzheng.compute.gate.model import GateAnswer, UsageReceipt, answer_signing_bytes
+from lianzheng.compute.gate.requester import GateClient
 from lianzheng.compute.tasks.model import TaskCancel
 from lianzheng.compute.views.build import value_of
 from lianzheng.consent.model import ConsentRevoke
@@ -314,3 +316,26 @@ async def test_local_only_by_choice_asks_nobody(desk: Desk) -> None:
     traced = await desk.assess(None)
     assert traced.traces == () and traced.assessment.local_only
     assert net.log.lines() == []
+
+
+async def test_the_receipt_of_an_answer_that_was_lost_is_had_later(desk: Desk) -> None:
+    """The provider counted the use and the clerk was told nothing: both books agree once it is asked again (GATE-8)."""
+    net, asks = desk.net, AskRepository(desk.database)
+    await desk.hold(await net.granted(net.people[RICH]))
+    client = GateClient(ALPHA.did, CHAIN, ALPHA.sign, net.transport, lambda: net.engine.state, net.clock, asks=asks)
+    desk.flow._gate, desk.flow._asks = client, asks
+
+    def lost(_: bytes) -> bytes:
+        raise UnavailableError("peer_unreachable", "gone")
+
+    net.transport.change = lost
+    await desk.silent("unavailable", "peer_unreachable")
+    assert await desk.flow.resume() == 0
+    net.transport.change = lambda answer: answer
+    assert await desk.receipts.receipts(net.task, BETA.did) == []
+    assert await desk.flow.resume() == 1
+    ((_, raw),) = await desk.receipts.receipts(net.task, BETA.did)
+    receipt = UsageReceipt.from_bytes(raw)
+    assert await net.uses.receipts(net.task) == [(receipt.request.to_bytes(), receipt.answer.to_bytes())]
+    assert await desk.receipts.task_salt(net.task, BETA.did) == receipt.answer.task_salt
+    assert await desk.flow.resume() == 0

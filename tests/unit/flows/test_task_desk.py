@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from compute_kit import contract
 from consent_kit import ALPHA, Network
 from ledger_kit import make_genesis
 from lianzheng.adapters.storage.evidence import SqlEvidenceRepository
@@ -17,6 +19,7 @@ from lianzheng.evidence.model import CaptureContext
 from lianzheng.evidence.service import EvidenceService
 from lianzheng.flows.acts import ActRecorder, task_case
 from lianzheng.flows.task_desk import TaskDesk
+from lianzheng.ledger.ports import Receipt, TxResult
 from lianzheng.ledger.state import MemoryState
 
 TASK = b"t" * 32
@@ -60,4 +63,26 @@ async def test_a_repeat_completes_the_record(tmp_path: Path) -> None:
         document.name for placed in await evidence.case(task_case(TASK)) for document in placed.stored.record.documents
     ]
     assert names == ["approval.json"]
+    await network.database.close()
+
+
+class _Proposed(_Decided):
+    """A task service whose sender tells the first receipt again."""
+
+    async def propose(self, _contract: Any) -> Any:
+        return TASK, Receipt(TASK, 1, 0, 1, TxResult("ok"))
+
+
+async def test_a_contract_proposed_again_is_on_record_once(tmp_path: Path) -> None:
+    network = await Network(tmp_path).open()
+    evidence = EvidenceService(
+        SqlEvidenceRepository(network.database), network.ledger, network.senders[ALPHA.did], ALPHA.sign,  # type: ignore[arg-type]
+        network.clock, make_genesis(), ALPHA.did,
+    )  # fmt: skip
+    acts = ActRecorder(evidence, CAPTURE, network.clock)
+    desk = TaskDesk(ALPHA.did, cast(TaskService, _Proposed()), acts, MemoryState)
+    first, *again = await asyncio.gather(*(desk.propose(contract()) for _ in range(3)))
+    assert again == [first] * 2
+    placed = await evidence.case(task_case(TASK))
+    assert [document.name for item in placed for document in item.stored.record.documents] == ["contract.json"]
     await network.database.close()
