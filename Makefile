@@ -12,8 +12,9 @@ WORKERS ?= 2
 DEMO_ARGS ?=
 SOAK_SEED ?= 1
 SOAK_KILLS ?= 200
+FUZZ_COUNT ?= 1000000
 
-.PHONY: help demo test setup ci-deps cometbft check format lint types contracts arch golden lock bench soak clean
+.PHONY: help demo test setup ci-deps cometbft check format lint types contracts arch golden lock bench fuzz soak clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -95,7 +96,10 @@ lock: setup ## resolve the dependencies anew and write both locks
 bench: setup ## run the benchmarks and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
-soak: $(VENV)/.dev $(VENV)/.package ## kill nodes at SOAK_KILLS seeded moments from SOAK_SEED on; prints failing seeds
+fuzz: $(VENV)/.dev $(VENV)/.package ## verify FUZZ_COUNT mutated bundles and tokens; fails when one is accepted
+	@PYTHONPATH=src:tests:. $(BIN)/python -m fuzz.soak --seed $(SOAK_SEED) --count $(FUZZ_COUNT)
+
+soak: fuzz ## fuzz, then kill nodes at SOAK_KILLS seeded moments from SOAK_SEED on; prints failing seeds
 	@PYTHONPATH=src:tests:. $(BIN)/python -m fault.soak --seed $(SOAK_SEED) --kills $(SOAK_KILLS)
 
 clean: ## remove the environment, caches and what the demo wrote
