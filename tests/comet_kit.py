@@ -16,6 +16,7 @@ from lianzheng.adapters.consensus.cometbft.home import (
     CometPorts,
     CometSettings,
     GenesisValidator,
+    SyncTrust,
     node_id,
     write_home,
 )
@@ -174,8 +175,9 @@ def free_ports(count: int) -> list[int]:
 class Cluster:
     """Engines of several members in this process, each with a real CometBFT process of its own."""
 
-    def __init__(self, folder: Path, members: Sequence[Member] = MEMBERS) -> None:
+    def __init__(self, folder: Path, members: Sequence[Member] = MEMBERS, snapshot_blocks: int = 1000) -> None:
         self.members = tuple(members)
+        self.snapshot_blocks = snapshot_blocks
         self.clock = SystemClock()
         self.genesis = comet_genesis(self.members, self.clock.now_ms())
         self.folder = folder
@@ -198,8 +200,10 @@ class Cluster:
         for one in self.members:
             self.write_home(one)
 
-    def write_home(self, member: Member) -> None:
-        """The engine's folder of a member, connected to all the others."""
+    def write_home(self, member: Member, trust: SyncTrust | None = None) -> None:
+        """The engine's folder of a member, connected to all the others; with ``trust`` one that joins by state sync."""
+        if member.name not in self.ports:
+            self.ports[member.name] = CometPorts("127.0.0.1", *free_ports(2))
         write_home(
             self.folder / member.name / "cometbft",
             self.settings,
@@ -212,6 +216,7 @@ class Cluster:
                 for other in self.members
                 if other != member
             ],
+            trust=trust,
         )
 
     def engine(self, member: Member) -> CometEngine:
@@ -227,6 +232,7 @@ class Cluster:
             did=member.did,
             sign=member.sign,
             source=lambda did: DirectSource(self.engines, did),
+            snapshot_blocks=self.snapshot_blocks,
         )
         return self.engines[member.did]
 
