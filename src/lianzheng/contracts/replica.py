@@ -93,6 +93,7 @@ class Replica:
         """The block in flight is durable: what stands now is what proofs and snapshots are of."""
         root = self._state.root()
         self._state.commit()
+        self._committed_ms = self._time_ms
         roots = Roots(self._height, self.schema, self._log.root(), self._log.size, root)
         self._versions.append((roots, self._state.tree()))
 
@@ -127,15 +128,12 @@ class Replica:
         self._height, self._time_ms = delta.height, delta.time_ms
 
     def snapshot(self) -> Snapshot:
-        """The committed state and log, fixed at once; its chunks may be made later, in any thread (LED-8).
-
-        To be called between blocks: the block in flight would be part of it.
-        """
+        """The committed state and log, fixed at once; its chunks may be made later, in any thread (LED-8)."""
         roots = self._versions[-1][0]
         return Snapshot(
             chain_id=self._genesis.chain_id,
-            height=self._height,
-            time_ms=self._time_ms,
+            height=roots.height,
+            time_ms=self._committed_ms,
             schema=roots.schema,
             app_hash=roots.app_hash,
             log=self._log_entries[: roots.log_size],

@@ -91,8 +91,14 @@ class MemoryState:
         return CommittedView(self)
 
     def copy(self) -> Mapping[str, JsonObject]:
-        """The present entries, fixed: later writes do not reach them."""
-        return self._values.copy()
+        """The committed entries, fixed: later writes do not reach them."""
+        entries = self._values.copy()
+        for key, value in self._undo.items():
+            if value is None:
+                entries.pop(key, None)
+            else:
+                entries[key] = value
+        return entries
 
     def root(self) -> bytes:
         """Root of the tree; SHA-256("") where nothing stands."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger_kit import BETA, GAMMA, START_MS, agreement_payload, anchor_payload, make_genesis, update_payload
+from ledger_kit import ALPHA, BETA, GAMMA, START_MS, agreement_payload, anchor_payload, make_genesis, update_payload
 from lianzheng.contracts.machine import Machine
 from lianzheng.errors import FormatError, VerificationError
 from lianzheng.ledger.snapshot import SnapshotManifest, check_chunk, chunk_digest
@@ -60,9 +60,11 @@ def test_a_snapshot_is_fixed_when_it_is_taken() -> None:
     machine = _machine()
     expected = _dump(machine)
     snapshot = machine.snapshot()
-    act = BETA.transaction("evidence.anchor", anchor_payload(None), 4).to_bytes()
-    machine.execute_block(3, START_MS + 3, [act])
+    act = ALPHA.transaction("evidence.anchor", anchor_payload(None), 1).to_bytes()
+    assert machine.execute_block(3, START_MS + 3, [act])[0].ok
+    assert _dump(machine) == expected, "a block in flight is no part of it"
     machine.commit()
+    assert _dump(machine) != expected
     chunks = list(snapshot.chunks(100))
     assert (snapshot.manifest(map(chunk_digest, chunks)), chunks) == expected
 
