@@ -99,8 +99,8 @@ CHECKPOINT_BYTES_MAX = 16 * 1024 * 1024
 """Description of a checkpoint: a digest for each of ``SNAPSHOT_CHUNKS_MAX`` chunks and the signers' changes."""
 
 CHECKPOINT_WRITES_MIN = 20_000
-"""LED-9: state writes between checkpoints, or half the state if that is more: a restart repeats a second's work, and
-writing checkpoints costs a bounded part of what writing blocks does."""
+"""LED-9: state writes and log entries between checkpoints, or half of all there are if that is more: a restart repeats
+a second's work, and writing checkpoints costs a bounded part of what writing blocks does."""
 
 SNAPSHOT_CHUNKS_MAX = 2**16
 """512 GiB: far beyond what a state in memory holds."""

@@ -150,7 +150,7 @@ class Chain:
         if (delta.height, delta.time_ms) != (head.height, head.time_ms):
             raise FormatError("delta_invalid", "The stored changes are of another block.")
         self.application.apply_delta(delta)
-        self._writes += len(delta.writes)
+        self._writes += len(delta.writes) + len(delta.log)
         if self.application.app_hash() != head.app_hash:
             raise state_diverged(head.height)
 
@@ -197,7 +197,7 @@ class Chain:
         """Make an executed block durable, then make it the head. Raises ``ledger_storage_failed``."""
         head = block.head.head
         delta = self.application.delta()
-        self._writes += len(delta.writes)
+        self._writes += len(delta.writes) + len(delta.log)
         row = BlockRow(
             height=head.height,
             delta=delta.to_bytes(),
@@ -331,7 +331,7 @@ class Chain:
 
     def checkpoint_if_due(self) -> None:
         """Begin a checkpoint in the background once enough has changed since the last (LED-9)."""
-        due = max(self.checkpoint_writes, self.application.entries // 2)
+        due = max(self.checkpoint_writes, (self.application.entries + self.application.log.size) // 2)
         if self.head is None or self._writes < due or self._checkpointing is not None or self._closed:
             return
         self._writes = 0
