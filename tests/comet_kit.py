@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,10 +107,9 @@ class Member:
 MEMBERS = tuple(Member(name) for name in ("alpha", "beta", "gamma", "delta"))
 
 
-def comet_genesis(members: Sequence[Member] = MEMBERS, time_ms: int | None = None) -> Genesis:
-    """A genesis without a sequencer; every member runs a validator (alpha and delta are one control group)."""
-    changes = {} if time_ms is None else {"time_ms": time_ms}
-    return make_genesis(tuple(members), sequencer=None, **changes)  # type: ignore[arg-type]
+def comet_genesis(members: Sequence[Any] = MEMBERS, **changes: Any) -> Genesis:
+    """A genesis without a sequencer; every ``Member`` runs a validator (alpha and delta are one control group)."""
+    return make_genesis(tuple(members), sequencer=None, **changes)
 
 
 def ordered(powers: dict[bytes, int]) -> tuple[Validator, ...]:
@@ -175,11 +175,19 @@ def free_ports(count: int) -> list[int]:
 class Cluster:
     """Engines of several members in this process, each with a real CometBFT process of its own."""
 
-    def __init__(self, folder: Path, members: Sequence[Member] = MEMBERS, snapshot_blocks: int = 1000) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        members: Sequence[Member] = MEMBERS,
+        snapshot_blocks: int = 1000,
+        founders: Sequence[Any] | None = None,
+        **changes: Any,
+    ) -> None:
+        """``founders`` may hold members without a node; ``changes`` are of the genesis."""
         self.members = tuple(members)
         self.snapshot_blocks = snapshot_blocks
         self.clock = SystemClock()
-        self.genesis = comet_genesis(self.members, self.clock.now_ms())
+        self.genesis = comet_genesis(founders or self.members, time_ms=self.clock.now_ms(), **changes)
         self.folder = folder
         self.engines: dict[str, CometEngine] = {}
         powers = validator_powers(Machine(self.genesis).committed_state)
