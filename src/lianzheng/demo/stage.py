@@ -38,6 +38,8 @@ class Settings:
     seed: int
     out: Path
     host: str = "127.0.0.1"
+    retrieval: str = "table"
+    """How providers' tables are read: at the demo's size a table is the cheaper way by `dataset advise` (PIR-2)."""
 
 
 @dataclass(slots=True)

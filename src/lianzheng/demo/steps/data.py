@@ -74,7 +74,7 @@ async def _publish(stage: Stage, short: str) -> None:
         "views": list(broker.views()),
         "purposes": ["suitability-assessment", "suitability-reassessment"],
         "functions": ["hidden-query"],
-        "retrieval": "table",
+        "retrieval": stage.settings.retrieval,
         "issuers": None,
     }
     receipt = await broker.api.post("/api/v1/datasets", offer)
