@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -13,7 +14,7 @@ from lianzheng import __version__
 from lianzheng.adapters.consensus.embedded import EmbeddedSequencer
 from lianzheng.adapters.keystore.passphrase import load_passphrase
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
-from lianzheng.adapters.sources.file import open_source
+from lianzheng.adapters.sources.file import FileFormat, SourceFile, open_source
 from lianzheng.adapters.sources.spool import Spool
 from lianzheng.adapters.storage.asks import AskRepository
 from lianzheng.adapters.storage.compute import DatasetRepository, EpochRepository, PeerTableRepository
@@ -171,8 +172,6 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     consent_desk = ConsentDesk(consents, consent_store, acts)
     tasks = TaskService(base.sender, uses)
     gate_log, gate_workers = GateLog(clock), _gate_workers(base)
-    spool = Spool(config.data_dir / "spool")
-    spool.clear()
     test_network = _is_test_network(base.genesis)
     services = NodeServices(
         did=config.did,
@@ -189,14 +188,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         clients=clients,
         test_network=test_network,
         jobs=Jobs(clock, _log_failed_job),
-        intake=Intake(
-            lambda path, form, mapping, day: open_source(path, form, mapping, as_of=day, test_network=test_network),
-            spool,
-            customers,
-            datasets,
-            clients,
-            clock,
-        ),
+        intake=_intake(base, customers, datasets, clients, test_network),
         datasets=datasets,
         views=views,
         tasks=tasks,
@@ -267,6 +259,18 @@ def _consents(base: _Base, store: SqlConsentStore, clients: ClientBook) -> Conse
     identity = RequesterIdentity(base.config.did, base.genesis.chain_id, base.genesis.time_ms)
     members = LiveMembers(lambda: base.engine.state)
     return ConsentService(identity, base.engine, members, clients, store, base.sender, base.clock)
+
+
+def _intake(
+    base: _Base, customers: SqlCustomerStore, datasets: DatasetService, clients: ClientBook, test_network: bool
+) -> Intake:
+    spool = Spool(base.config.data_dir / "spool")
+    spool.clear()
+
+    def opened(path: Path, form: FileFormat, mapping: bytes | None, as_of: str) -> SourceFile:
+        return open_source(path, form, mapping, as_of=as_of, test_network=test_network)
+
+    return Intake(opened, spool, customers, datasets, clients, base.clock)
 
 
 def _revocations(base: _Base, store: SqlRefusalStore, desk: ConsentDesk) -> RevocationService:

@@ -31,6 +31,9 @@ FileFormat = Literal["csv", "parquet"]
 Tick = Callable[[int], None]
 """Told how many rows were read; may raise to stop."""
 _TICK_ROWS = 2_000
+_EMPTY: dict[FileFormat, str] = {"csv": "csv_empty", "parquet": "parquet_empty"}
+_TOO_LONG: dict[FileFormat, str] = {"csv": "csv_too_long", "parquet": "parquet_too_long"}
+_HEADER: dict[FileFormat, str] = {"csv": "csv_header", "parquet": "parquet_header"}
 _Checked = tuple[int, list[str], CustomerRecord | None, list[Problem]]
 
 
@@ -104,7 +107,7 @@ class SourceFile:
             report.whole = error.problem
             return report
         if not report.rows:
-            report.whole = Problem(1, "", f"{self._form}_empty", "the file has no customers")
+            report.whole = Problem(1, "", _EMPTY[self._form], "the file has no customers")
             return report
         self._doubles.settle()
         for row, other in self._doubles.rows():
@@ -179,7 +182,7 @@ class SourceFile:
         for row, cells in enumerate(source, start=first):
             if row - first >= CSV_ROWS_MAX:
                 text = f"more than {CSV_ROWS_MAX} customers"
-                raise SourceUnreadableError(Problem(row, "", f"{self._form}_too_long", text))
+                raise SourceUnreadableError(Problem(row, "", _TOO_LONG[self._form], text))
             if len(cells) != len(header):
                 text = f"{len(cells)} cells where {len(header)} are expected"
                 yield row, cells, None, [Problem(row, "", "csv_columns", text)]
@@ -204,7 +207,7 @@ class SourceFile:
 
     def _places(self, header: list[str]) -> list[tuple[str, int]]:
         """Where each field stands. Raises ``SourceUnreadableError`` where a column is missing or there twice."""
-        code = f"{self._form}_header"
+        code = _HEADER[self._form]
         if self._mapping.exact and self._form == "csv" and tuple(header) != COLUMNS:
             wrong = next((i for i, name in enumerate(COLUMNS) if i >= len(header) or header[i] != name), len(COLUMNS))
             expected = COLUMNS[wrong] if wrong < len(COLUMNS) else "no further column"
