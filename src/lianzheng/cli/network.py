@@ -51,6 +51,25 @@ def init(
         _CONSOLE.print("note    fewer than four control groups tolerate no loss", markup=False)
 
 
+@app.command("add")
+def add(
+    folder: Annotated[Path, typer.Option("--dir", exists=True, file_okay=False, help="The --out of `network init`.")],
+    profile: Annotated[
+        Literal["lan", "wan"], typer.Option(help="Engine settings, as the network was made with.")
+    ] = "lan",
+    heartbeat: Annotated[str, typer.Option(help="Heartbeat, as the network was made with.")] = "10m",
+) -> None:
+    """Write the folder of one more member; it follows the chain at once and orders when it was admitted by vote.
+
+    If two members run here, its engine begins with a snapshot of theirs, otherwise with block 1.
+    """
+    from lianzheng.node.network import add_member
+
+    home = asyncio.run(add_member(folder, profile, _milliseconds(heartbeat)))
+    _CONSOLE.print(f"home    {home}", markup=False)
+    _CONSOLE.print(f"next    lianzheng node run --config {home}/node.toml", markup=False)
+
+
 @app.command("status")
 def status(
     folder: Annotated[Path, typer.Option("--dir", exists=True, file_okay=False, help="The --out of `network init`.")],

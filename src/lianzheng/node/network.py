@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,25 +17,27 @@ from lianzheng.adapters.consensus.cometbft.home import (
     CometSettings,
     GenesisValidator,
     Profile,
+    SyncTrust,
     node_id,
     write_home,
 )
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
 from lianzheng.clock import Clock
-from lianzheng.contracts.machine import Machine
 from lianzheng.crypto import ed25519
-from lianzheng.encoding.canonical import JsonObject
+from lianzheng.encoding.canonical import JsonObject, parse
 from lianzheng.errors import ConfigError, UnavailableError
-from lianzheng.governance.validators import validator_powers
 from lianzheng.identity.idnorm import make_sample_uscc
+from lianzheng.ledger.cometbft.powers import genesis_validators
 from lianzheng.ledger.genesis import Genesis, GenesisMember, genesis_digest
 from lianzheng.limits import GENESIS_BYTES_MAX, VALIDATORS_MAX
 from lianzheng.node.config import load_config
 from lianzheng.node.setup import MemberProfile, create_genesis, create_home, save_genesis
 
-__all__ = ["MemberStatus", "NetworkPlan", "create_network", "network_status"]
+__all__ = ["MemberStatus", "NetworkPlan", "add_member", "create_network", "network_status"]
 
 _PORTS_A_MEMBER = 10
+_SYNC_SERVERS_MIN = 2
+"""The engine's light client compares what two say."""
 _RECENT_MS = 10_000
 """A block younger than this: the network is not idle."""
 
@@ -119,6 +123,65 @@ def create_network(out: Path, plan: NetworkPlan, clock: Clock) -> Genesis:
     return genesis
 
 
+async def add_member(folder: Path, profile: Profile, heartbeat_ms: int) -> Path:
+    """A home for one more member of a network that `network init` wrote, to be admitted by vote; its folder.
+
+    If two members' engines run here, its own begins with a snapshot of theirs (LED-8), else with block 1.
+    Raises ``ConfigError``: ``network_missing``, ``home_exists``, ``port_invalid``.
+    """
+    homes = _homes(folder)
+    first = load_config(homes[0] / "node.toml")
+    genesis = Genesis.from_bytes((homes[0] / "genesis.json").read_bytes(), GENESIS_BYTES_MAX)
+    index, host = len(homes), first.peer.host
+    plan = NetworkPlan(index + 1, genesis.chain_id, host, first.internal.port, profile, heartbeat_ms)
+    seed, node_seed = ed25519.generate(), ed25519.generate()
+    target = folder / f"member{index + 1}"
+    trust = await _trust(homes)
+    _home(target, plan, index, seed)
+    save_genesis(target / "genesis.json", genesis)
+    _, _, p2p, rpc = plan.ports(index)
+    write_home(
+        target / "cometbft",
+        _settings(genesis, plan, [], []),
+        name=target.name,
+        validator_seed=seed,
+        node_seed=node_seed,
+        ports=CometPorts(host, p2p, rpc),
+        peers=[_peer(home) for home in homes],
+        trust=trust,
+        genesis=(homes[0] / "cometbft" / "config" / "genesis.json").read_bytes(),
+    )
+    return target
+
+
+async def _trust(homes: Sequence[Path]) -> SyncTrust | None:
+    """The newest header that a member here has, and the engines that run here; None with fewer than two."""
+    running: list[tuple[str, int, bytes]] = []
+    for home in homes:
+        address = _files(home).rpc_address()
+        rpc = CometRpc(address)
+        try:
+            sync = (await rpc.call("status"))["sync_info"]
+            height, block_hash = int(sync["latest_block_height"]), bytes.fromhex(sync["latest_block_hash"])
+            running.append((address.removeprefix("tcp://"), height, block_hash))
+        except UnavailableError:
+            continue
+        finally:
+            await rpc.close()
+    _, height, block_hash = min(running, key=lambda one: one[1], default=("", 0, b""))
+    if len(running) < _SYNC_SERVERS_MIN or not height:
+        return None
+    return SyncTrust(tuple(server for server, _, _ in running), height, block_hash)
+
+
+def _peer(home: Path) -> str:
+    """``id@host:port`` of a member's engine, by its own files."""
+    config = home / "cometbft" / "config"
+    key = parse((config / "node_key.json").read_bytes())["priv_key"]["value"]
+    listening = tomllib.loads((config / "config.toml").read_text("utf-8"))["p2p"]["laddr"]
+    return f"{node_id(base64.b64decode(key)[32:])}@{listening.removeprefix('tcp://')}"
+
+
 async def network_status(folder: Path, clock: Clock) -> tuple[str, tuple[MemberStatus, ...]]:
     """Chain id and one line for each member's folder in ``folder``. Raises ``ConfigError`` ``network_missing``."""
     homes = _homes(folder)
@@ -158,8 +221,7 @@ class _Seen:
 
 
 async def _ask(home: Path) -> _Seen:
-    config = load_config(home / "node.toml")
-    files = CometFiles(Path(), config.ledger.home, config.data_dir / "ledger.db", config.data_dir / "ledger.height")
+    files = _files(home)
     rpc = CometRpc(files.rpc_address())
     try:
         status, network, waiting, validators, state = await asyncio.gather(
@@ -176,6 +238,11 @@ async def _ask(home: Path) -> _Seen:
         raise UnavailableError("engine_answer_malformed", "An answer of the engine is malformed.") from error
     finally:
         await rpc.close()
+
+
+def _files(home: Path) -> CometFiles:
+    config = load_config(home / "node.toml")
+    return CometFiles(Path(), config.ledger.home, config.data_dir / "ledger.db", config.data_dir / "ledger.height")
 
 
 def _known_height(path: Path) -> int:
@@ -243,13 +310,14 @@ def _home(folder: Path, plan: NetworkPlan, index: int, seed: bytes) -> GenesisMe
 
 
 def _settings(genesis: Genesis, plan: NetworkPlan, folders: Sequence[Path], seeds: Sequence[bytes]) -> CometSettings:
-    powers = validator_powers(Machine(genesis).committed_state)
     names = {ed25519.public_key(seed): folder.name for seed, folder in zip(seeds, folders, strict=True)}
     return CometSettings(
         chain_id=genesis.chain_id,
         genesis_time_ms=genesis.time_ms,
         genesis_digest=genesis_digest(genesis),
-        validators=tuple(GenesisValidator(names[key], key, power) for key, power in powers.items()),
+        validators=tuple(
+            GenesisValidator(names.get(one.key, ""), one.key, one.power) for one in genesis_validators(genesis)
+        ),
         profile=plan.profile,
         heartbeat_ms=plan.heartbeat_ms,
     )

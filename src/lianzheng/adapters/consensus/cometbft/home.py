@@ -95,10 +95,12 @@ def write_home(
     ports: CometPorts,
     peers: Sequence[str],
     trust: SyncTrust | None = None,
+    genesis: bytes | None = None,
 ) -> None:
     """A new folder for the engine; ``peers`` are ``id@host:port``, secrets mode 0600. Raises ``FileExistsError``.
 
-    With ``trust`` it begins with a snapshot of the others' instead of block 1.
+    With ``trust`` it begins with a snapshot of the others' instead of block 1; ``genesis`` is the engine's file of a
+    network that runs already.
     """
     config, data = folder / "config", folder / "data"
     config.mkdir(parents=True, mode=0o700)
