@@ -61,7 +61,7 @@ def add(
 ) -> None:
     """Write the folder of one more member; it follows the chain at once and orders when it was admitted by vote.
 
-    If two members run here, its engine begins with a snapshot of theirs, otherwise with block 1.
+    If two members run here and have a snapshot, its engine begins with it, otherwise with block 1.
     """
     from lianzheng.node.network import add_member
 

@@ -22,6 +22,7 @@ from lianzheng.adapters.consensus.cometbft.home import (
     write_home,
 )
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
+from lianzheng.adapters.consensus.cometbft.snapshots import SnapshotFolder
 from lianzheng.clock import Clock
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.canonical import JsonObject, parse
@@ -126,7 +127,7 @@ def create_network(out: Path, plan: NetworkPlan, clock: Clock) -> Genesis:
 async def add_member(folder: Path, profile: Profile, heartbeat_ms: int) -> Path:
     """A home for one more member of a network that `network init` wrote, to be admitted by vote; its folder.
 
-    If two members' engines run here, its own begins with a snapshot of theirs (LED-8), else with block 1.
+    If two members run here and have a snapshot, its engine begins with it (LED-8), else with block 1.
     Raises ``ConfigError``: ``network_missing``, ``home_exists``, ``port_invalid``.
     """
     homes = _homes(folder)
@@ -168,6 +169,8 @@ async def _trust(homes: Sequence[Path]) -> SyncTrust | None:
             continue
         finally:
             await rpc.close()
+    if not any(SnapshotFolder.beside(_files(home).database).offers() for home in homes):
+        return None  # a young network has none yet, and the engine would wait for one
     _, height, block_hash = min(running, key=lambda one: one[1], default=("", 0, b""))
     if len(running) < _SYNC_SERVERS_MIN or not height:
         return None

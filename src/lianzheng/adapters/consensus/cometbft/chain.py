@@ -39,7 +39,7 @@ class CometChain:
         self.genesis = genesis
         self.genesis_digest = genesis_digest(genesis)
         self.store = ChainStore(database, height_file)
-        self.snapshots = SnapshotFolder(database.with_name(database.name + ".snapshots"))
+        self.snapshots = SnapshotFolder.beside(database)
         self.height = 0
         self.time_ms = genesis.time_ms
         self.head_hash = self.genesis_digest

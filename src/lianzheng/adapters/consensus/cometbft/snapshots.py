@@ -45,6 +45,11 @@ class SnapshotFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @classmethod
+    def beside(cls, database: Path) -> SnapshotFolder:
+        """The folder of the node whose ledger database this is."""
+        return cls(database.with_name(database.name + ".snapshots"))
+
     def offers(self) -> list[SnapshotOffer]:
         """What is whole on disk, the newest last; damaged ones are left out."""
         found = []
