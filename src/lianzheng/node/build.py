@@ -154,18 +154,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     consents = _consents(base, consent_store, clients)
     mark = UseMark(config.data_dir / "gate.mark")
     uses, receipts = UseRepository(base.database, mark), ReceiptRepository(base.database)
-    builds = EpochBuildRepository(base.database)
-    views = ViewService(
-        dataset_store,
-        EpochRepository(base.database),
-        builds,
-        base.keystore,
-        base.sender,
-        lambda: base.engine.state,
-        clock,
-        base.genesis.chain_id,
-        config.did,
-    )
+    views = _views(base, dataset_store)
     peer_tables = PeerTableRepository(base.database)
     asks = AskRepository(base.database)
     acts = ActRecorder(evidence, base.capture, clock)
@@ -240,6 +229,20 @@ def _base(config: NodeConfig, clock: Clock) -> _Base:
     )
     capture = CaptureContext(system="lianzheng-node", software_version=__version__, channel="internal", local_time_ms=0)
     return _Base(config, clock, genesis, keystore, database, peers, engine, outbox, sender, directory, capture)
+
+
+def _views(base: _Base, datasets: DatasetRepository) -> ViewService:
+    return ViewService(
+        datasets,
+        EpochRepository(base.database),
+        EpochBuildRepository(base.database),
+        base.keystore,
+        base.sender,
+        lambda: base.engine.state,
+        base.clock,
+        base.genesis.chain_id,
+        base.config.did,
+    )
 
 
 def _issuer(base: _Base, clients: ClientBook, test_network: bool) -> IssuerService:
