@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from node_gate import pure_rate
+from node_gate import pure_rate  # type: ignore[import-not-found]  # beside this script
 from rich.console import Console
 
 from lianzheng.adapters.transport.client import PeerAddress, PeerClient

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from lianzheng.clock import DAY_MS, SystemClock
+from lianzheng.clock import SystemClock
 from lianzheng.compute.views.build import value_of
 from lianzheng.demo.processes import NodeProcesses
 from lianzheng.demo.screen import Screen
@@ -94,6 +96,17 @@ def damage(broker: Broker, view: str, epoch: int) -> None:
         )
 
 
+async def dataset_open(broker: Broker, view: str) -> dict[str, Any]:
+    """What ``lianzheng dataset open --json`` prints."""
+    words = ["dataset", "open", view, "--config", str(broker.home / "node.toml"), "--days", "1", "--json"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "lianzheng", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, said = await process.communicate()
+    assert process.returncode == 0, said
+    return decode_object(out.strip(), 1000)
+
+
 async def test_pir_3_over_the_wire_restarts_and_an_altered_hint(stage: Stage) -> None:
     processes, (provider, other) = stage.processes, stage.providers
     assert processes is not None
@@ -114,11 +127,8 @@ async def test_pir_3_over_the_wire_restarts_and_an_altered_hint(stage: Stage) ->
         await check(case, f"after {broker.short}".replace(" ", "-"))
 
     for view in provider.views():
-        opened = await provider.api.post(
-            "/api/v1/epochs", {"view": view, "until_ms": stage.clock.now_ms() + DAY_MS, "background": True}
-        )
-        job = await _ended(provider, opened["job"])
-        assert (job["state"], job["kind"], job["result"]["view"]) == ("done", "epoch-open", view), job
+        opened = await dataset_open(provider, view)
+        assert (opened["view"], opened["epoch"]) == (view, 2)
     await processes.end(provider.short)
     damage(provider, provider.views()[0], 2)
     await processes.start(provider.short)
@@ -127,11 +137,3 @@ async def test_pir_3_over_the_wire_restarts_and_an_altered_hint(stage: Stage) ->
     assert altered[provider.short]["code"] == "table_hint", altered
     assert altered[provider.short]["bands"] == {}
     assert altered[other.short]["bands"] == plain_bands(other, third)
-
-
-async def _ended(broker: Broker, job: str) -> dict[str, Any]:
-    for _ in range(600):
-        found: dict[str, Any] = await broker.api.get(f"/api/v1/jobs/{job}")
-        if found["state"] != "running":
-            return found
-    raise AssertionError("the job did not end")
