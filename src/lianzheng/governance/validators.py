@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey
-from lianzheng.identity.model import did_state_key
+from lianzheng.errors import ConflictError
+from lianzheng.identity.model import CreationOperation, did_of, did_state_key
 from lianzheng.ledger.cometbft.powers import VALIDATOR_KEY_ID, Claim, owners, powers
 from lianzheng.ledger.context import StateView
 
-__all__ = ["VALIDATOR_KEY_ID", "validator_powers", "validators_by_member"]
+__all__ = ["VALIDATOR_KEY_ID", "require_free_validator_key", "validator_powers", "validators_by_member"]
 
 
 def validators_by_member(state: StateView) -> dict[str, bytes]:
@@ -18,6 +19,21 @@ def validators_by_member(state: StateView) -> dict[str, bytes]:
 def validator_powers(state: StateView) -> dict[bytes, int]:
     """Power by validator key."""
     return powers(_claims(state))
+
+
+def require_free_validator_key(state: StateView, operation: CreationOperation) -> None:
+    """Return only if no member's DID names the validator key of ``operation``: one key twice is fatal to the chain.
+
+    Raises ``ConflictError`` ``validator_key_in_use``.
+    """
+    own = {key.multikey for key in operation.keys if key.id == VALIDATOR_KEY_ID}
+    did = did_of(operation) if own else ""
+    for _, member in state.scan("member/") if own else ():
+        record = state.get(did_state_key(member["did"]))
+        if member["did"] == did or record is None:
+            continue
+        if any(key["id"] == VALIDATOR_KEY_ID and key["multikey"] in own for key in record["keys"]):
+            raise ConflictError("validator_key_in_use", "Another member's validator has this key.")
 
 
 def _claims(state: StateView) -> list[Claim]:

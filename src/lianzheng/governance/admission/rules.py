@@ -36,6 +36,7 @@ from lianzheng.governance.model import (
 from lianzheng.governance.motions.model import MotionRecord, motion_id, motion_key
 from lianzheng.governance.motions.rules import event_of, new_motion, open_motion
 from lianzheng.governance.parameters.model import parameter
+from lianzheng.governance.validators import require_free_validator_key, validators_by_member
 from lianzheng.identity.model import CreationOperation, did_of, did_record, did_state_key
 from lianzheng.ledger.context import BlockContext, Effects, Sender, StateView, Write
 from lianzheng.ledger.transaction import TransactionBody
@@ -90,7 +91,7 @@ def apply_member(
     """The applicant's DID and record exist, in phase ``applied``; it can do nothing yet.
 
     Refuses ``did_network_wrong``, ``agreement_unknown``, ``key_unknown``, ``signature_invalid``, ``did_exists``,
-    ``certificate_in_use``, ``member_exists``, ``applications_full``.
+    ``certificate_in_use``, ``member_exists``, ``applications_full``, ``validator_key_in_use``.
     """
     application = payload.application
     operation = CreationOperation.from_json(application.did_operation)
@@ -101,6 +102,7 @@ def apply_member(
     if network is None or NetworkRecord.from_json(network).agreement != application.agreement:
         raise RefusedError("agreement_unknown", "The application names another agreement than the network's.")
     _check_applicant(operation, payload)
+    require_free_validator_key(state, operation)
     known = state.get(did_state_key(did))
     before = member_of(state, did)
     if known is not None and before is None:
@@ -225,11 +227,14 @@ def carry_phase(state: StateView, content: JsonObject, block: BlockContext, kind
 def require_quorum_without(state: StateView, member: MemberRecord) -> None:
     """Return only if the network can go on without ``member``. Raises ``RefusedError`` ``quorum_lost``.
 
-    The one that orders transactions cannot go, and neither can the last active member.
+    The one that orders transactions cannot go, and neither can the last validator or the last active member.
     """
     sequencer = state.get(SEQUENCER_KEY)
     if sequencer is not None and sequencer["did"] == member.did:
         raise RefusedError("quorum_lost", "This member orders the network's transactions; nobody would after it.")
+    validators = validators_by_member(state)
+    if validators and set(validators) <= {member.did}:
+        raise RefusedError("quorum_lost", "This member runs the last validator; nobody would order after it.")
     others = [other for other in all_members(state) if other.phase == "active" and other.did != member.did]
     if not others:
         raise RefusedError("quorum_lost", "The last active member cannot go; wind the network down instead.")
