@@ -74,8 +74,9 @@ async def load_file(
     if ended["state"] == "cancelled":
         raise ConflictError("job_cancelled", "The load was cancelled; nothing was changed.")
     if ended["error"] is not None:
-        error = ended["error"]
-        raise LianzhengError(str(error["code"]), str(error["text"]), next_step=str(error["next_step"]))
+        from lianzheng.client.http import error_from
+
+        raise error_from(ended["error"])
     result: dict[str, Any] = ended["result"]
     return result
 

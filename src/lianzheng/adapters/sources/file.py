@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Literal, Self
 
 from lianzheng.adapters.sources.csv import SourceUnreadableError, csv_rows
-from lianzheng.adapters.sources.duck import Doubles, Workbench
 from lianzheng.adapters.sources.fields import COLUMNS
 from lianzheng.adapters.sources.mapping import EXACT, Mapping, decode_mapping
 from lianzheng.adapters.sources.report import Problem, Report
@@ -75,6 +74,9 @@ class SourceFile:
         except OSError as error:
             raise NotFoundError("source_missing", "The source file cannot be read.", detail=str(error)) from error
         self.report = Report(digest)
+        # DuckDB brings numpy: a node that loads nothing starts without both.
+        from lianzheng.adapters.sources.duck import Doubles, Workbench
+
         self._bench = Workbench(path)
         self._doubles = Doubles(self._bench)
         self._checked = False
