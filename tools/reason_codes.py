@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SOURCE = REPOSITORY / "src" / "lianzheng"
 PAGE = REPOSITORY / "docs" / "spec" / "reason-codes.md"
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")
+PASSED_ON = frozenset({("ledger/sender.py", "receipt.result.code")})
 """(file, expression): codes that come from outside, having been raised as a literal elsewhere."""
 _ROOT = "LianzhengError"
 _PROBLEM = "problem"
