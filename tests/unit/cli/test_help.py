@@ -52,6 +52,7 @@ def test_the_commands_are_these() -> None:
         "init network",
         "network init",
         "network status",
+        "network add",
         "node run",
         "dataset check",
         "dataset load",

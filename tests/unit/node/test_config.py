@@ -72,7 +72,7 @@ def test_bytes_that_are_no_text(home: Path) -> None:
         ("port = 0", "prot = 0", "internal.port"),
         ("[ledger]", "[ledger]\nheartbeat_ms = 10", "ledger.heartbeat_ms"),
         ("[ledger]", "[ledger]\nheartbeat = 10", "ledger.heartbeat"),
-        ('engine = "embedded"', 'engine = "cometbft"', "ledger.engine"),
+        ('engine = "embedded"', 'engine = "fabric"', "ledger.engine"),
         ('token_file = "api-token"', "token_file = 5", "internal.token_file"),
         ('did = "did:lz:', 'did = "did:web:', "did"),
         ("[keystore]", "[gate]\nrequests_per_minute = 0\n[keystore]", "gate.requests_per_minute"),

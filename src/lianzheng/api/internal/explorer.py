@@ -37,17 +37,15 @@ def create_router(services: NodeServices) -> APIRouter:
     """Routes under ``/api/v1/explorer``."""
     router = APIRouter(prefix="/api/v1/explorer", tags=["explorer"])
     _chain_routes(router, services)
-    _governance_routes(router, lambda: services.engine.state, services.engine.now_block_ms)
+    _governance_routes(router, lambda: services.engine.state, lambda: services.engine.now_block_ms())
     return router
 
 
 def _chain_routes(router: APIRouter, services: NodeServices) -> None:
-    index = services.explorer.index
-
     @router.get("/blocks")
     async def blocks(before: Before = None, limit: Limit = 50) -> dict[str, Any]:
         """Blocks that hold transactions, newest first."""
-        lines = await index.blocks(None if before is None else _natural(before), limit)
+        lines = await services.explorer.index.blocks(None if before is None else _natural(before), limit)
         following = str(lines[-1].height) if len(lines) == limit else None
         return {"blocks": [asdict(line) for line in lines], "next": following}
 
@@ -63,14 +61,16 @@ def _chain_routes(router: APIRouter, services: NodeServices) -> None:
     ) -> dict[str, Any]:
         """Transactions of accepted form, newest first, narrowed by each filter that is given."""
         wanted = TransactionFilter(kind, sender, code, from_ms, to_ms)
-        found, following = await index.search(wanted, None if before is None else _place(before), limit)
+        found, following = await services.explorer.index.search(
+            wanted, None if before is None else _place(before), limit
+        )
         following_text = None if following is None else f"{following.height}:{following.index}"
-        return {"transactions": found, "next": following_text, "indexed_height": index.height}
+        return {"transactions": found, "next": following_text, "indexed_height": services.explorer.index.height}
 
     @router.get("/transactions/{tx_id}")
     async def transaction(tx_id: str) -> dict[str, Any]:
         """One transaction: where it stands and what became of it."""
-        found = await index.get(b64u_decode(tx_id, 32))
+        found = await services.explorer.index.get(b64u_decode(tx_id, 32))
         if found is None:
             raise NotFoundError("transaction_unknown", "No block of this node holds such a transaction.")
         return found
