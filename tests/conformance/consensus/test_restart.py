@@ -180,3 +180,17 @@ async def test_a_database_from_before_deltas_is_replayed(tmp_path: Path) -> None
     await engine.start()
     assert (machine.executed, engine.status()) == (12, before)
     await engine.stop()
+
+
+async def test_a_checkpoint_cut_off_by_a_crash_is_as_if_it_had_not_begun(tmp_path: Path) -> None:
+    before = await _make(tmp_path, checkpoint_writes=12)
+    folder = tmp_path / "ledger.sqlite.checkpoints"
+    (height,) = _checkpoints(tmp_path)
+    shutil.copytree(folder / f"{height:012d}", folder / "partial")
+    (folder / "partial" / "checkpoint.json").unlink()
+    engine, machine = _engine(tmp_path, checkpoint_writes=4)
+    await engine.start()
+    assert (engine.status(), machine.executed) == (before, 0)
+    await _send(engine, 12, 26)
+    await engine.stop()
+    assert _checkpoints(tmp_path) > [height] and not (folder / "partial").exists()
