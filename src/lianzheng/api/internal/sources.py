@@ -31,29 +31,28 @@ class LoadBody(BaseModel):
 def create_router(services: NodeServices) -> APIRouter:
     """Routes that need the operator's token."""
     router = operator_router(services, "compute")
-    intake = services.intake
 
     @router.post("/uploads")
     async def upload(request: Request) -> dict[str, Any]:
         """Send a source; it waits in the node's home until it is loaded, refused or deleted."""
         check_declared(request, UPLOAD_BYTES_MAX)
-        found = await intake.uploads.save(request.stream(), UPLOAD_BYTES_MAX)
+        found = await services.intake.uploads.save(request.stream(), UPLOAD_BYTES_MAX)
         return {"upload": found.id, "bytes": found.size, "sha256": found.digest.hex()}
 
     @router.delete("/uploads/{upload}")
     async def discard(upload: str) -> dict[str, Any]:
         """Delete a source that was sent and not loaded."""
-        intake.uploads.remove(upload)
+        services.intake.uploads.remove(upload)
         return {"upload": upload}
 
     @router.post("/datasets/{dataset}/loads")
     async def begin_load(dataset: DatasetId, body: LoadBody) -> dict[str, Any]:
         """Load an upload as a job: its good rows replace the data set, or nothing changes. The upload is used up."""
-        intake.uploads.path(body.upload)
+        services.intake.uploads.path(body.upload)
         order = LoadOrder(body.format, None if body.mapping is None else body.mapping.encode(), body.accept_bad)
 
         async def work(progress: Progress) -> Result:
-            return _encode(await intake.load(dataset, body.upload, order, progress))
+            return _encode(await services.intake.load(dataset, body.upload, order, progress))
 
         return {"job": services.jobs.start("dataset-load", work, subject=dataset).id}
 
@@ -61,8 +60,8 @@ def create_router(services: NodeServices) -> APIRouter:
     async def load(dataset: DatasetId, request: Request) -> dict[str, Any]:
         """Load a CSV source whole, or refuse it with row, column and reason of each problem."""
         check_declared(request, SOURCE_BYTES_MAX)
-        found = await intake.uploads.save(request.stream(), SOURCE_BYTES_MAX)
-        return _encode(await intake.load(dataset, found.id, LoadOrder()))
+        found = await services.intake.uploads.save(request.stream(), SOURCE_BYTES_MAX)
+        return _encode(await services.intake.load(dataset, found.id, LoadOrder()))
 
     return router
 
