@@ -88,24 +88,25 @@ def _update(node: Node, depth: int, items: list[_Item], low: int, high: int) -> 
 
 def _update_one(node: Node, depth: int, item: _Item) -> Node:
     """As :func:`_update` for one change: down without calls, then up again."""
-    bits = f"{item[0]:0256b}"
-    passed: list[tuple[Any, Any, Any]] = []
-    start = depth
+    position, shift = item[0], _TOP - depth
+    passed: list[tuple[Node, bool]] = []
     while node is not None and type(node[1]) is not str:
-        passed.append(node)
-        node = node[2] if bits[depth] == "1" else node[1]
-        depth += 1
-    node = item[2] if node is None or node[1] == item[1] else _place(node, depth, [item])
-    for level in range(depth - 1, start - 1, -1):
-        _, left, right = passed.pop()
-        if bits[level] == "1":
-            right = node
+        _, left, right = node
+        if position >> shift & 1:
+            passed.append((left, True))
+            node = right
         else:
-            left = node
-        if left is None or right is None:
-            node = _join(left, right)
+            passed.append((right, False))
+            node = left
+        shift -= 1
+    node = item[2] if node is None or node[1] == item[1] else _place(node, _TOP - shift, [item])
+    for beside, on_right in reversed(passed):
+        if node is None or beside is None:
+            node = _join(beside, node) if on_right else _join(node, beside)
+        elif on_right:
+            node = (_SHA256(NODE_START + beside[0] + NODE_MIDDLE + node[0]).digest(), beside, node)
         else:
-            node = (_SHA256(NODE_START + left[0] + NODE_MIDDLE + right[0]).digest(), left, right)
+            node = (_SHA256(NODE_START + node[0] + NODE_MIDDLE + beside[0]).digest(), node, beside)
     return node
 
 
