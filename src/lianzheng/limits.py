@@ -287,3 +287,18 @@ SNAPSHOT_BLOCKS = 1000
 
 SNAPSHOT_OFFER_BYTES_MAX = 4 * 1000 * 1000 - 4096
 """What CometBFT takes in one snapshot message, less its other fields."""
+
+NOTE_BYTES_MAX = 64 * 1024
+"""A checkpoint note: 16 signatures must be taken (signed-note), and this has room for ``NOTE_SIGNATURES_MAX``."""
+
+NOTE_SIGNATURES_MAX = 256
+"""As many members as genesis may have, each cosigning once."""
+
+CHECKPOINT_NEEDED_MS = 365 * 24 * 3600 * 1000
+"""EV-6: a record older than this needs a checkpoint with a cosignature."""
+
+CHECKPOINT_RENEWAL_MS = 3 * 365 * 24 * 3600 * 1000
+"""EV-6: a checkpoint cosigned longer ago than this has to be renewed."""
+
+ENGINE_CONNECTIONS_MAX = 64
+"""Calls that a node has open to its own engine: enough to keep it busy, each waits for one look at the door."""
