@@ -172,7 +172,7 @@ recv_rate = 20480000
 size = 10000
 max_tx_bytes = {TRANSACTION_BYTES_MAX}
 cache_size = 20000
-recheck = false                  # a transaction that no longer fits is refused in its block; a flood costs one look each
+recheck = false                  # what no longer fits is refused in its block; a flood costs one look each
 
 [consensus]
 timeout_propose = "{"1s" if lan else "3s"}"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 
-import httpx
-
+from lianzheng.adapters.consensus.cometbft.loopback import LoopbackHttp
 from lianzheng.adapters.consensus.embedded.faults import ledger_busy, ledger_unavailable
 from lianzheng.encoding.canonical import JsonObject, decode, encode, parse
-from lianzheng.errors import LianzhengError, UnavailableError
+from lianzheng.errors import FormatError, UnavailableError
 from lianzheng.ledger.ports import TxResult
 
 __all__ = ["CometRpc", "engine_unreachable"]
@@ -21,9 +20,8 @@ class CometRpc:
 
     def __init__(self, address: str) -> None:
         """``address`` is as in the engine's configuration: ``tcp://127.0.0.1:26657``."""
-        self._client = httpx.AsyncClient(
-            base_url=address.replace("tcp://", "http://", 1), timeout=_TIMEOUT_S, trust_env=False
-        )
+        host, _, port = address.removeprefix("tcp://").rpartition(":")
+        self._client = LoopbackHttp(host, int(port))
 
     async def call(self, method: str, **params: str | bool) -> JsonObject:
         """The result of one call.
@@ -32,9 +30,8 @@ class CometRpc:
         """
         body = encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         try:
-            response = await self._client.post("/", content=body, headers={"content-type": "application/json"})
-            answer = parse(response.content)
-        except (httpx.HTTPError, LianzhengError) as error:
+            answer = parse(await self._client.post(body, _TIMEOUT_S))
+        except (OSError, TimeoutError, FormatError) as error:
             raise engine_unreachable() from error
         result = answer.get("result") if isinstance(answer, dict) else None
         if not isinstance(result, dict):
@@ -65,7 +62,7 @@ class CometRpc:
 
     async def close(self) -> None:
         """Drop the connections."""
-        await self._client.aclose()
+        await self._client.close()
 
 
 def engine_unreachable() -> UnavailableError:
