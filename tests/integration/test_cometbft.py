@@ -41,6 +41,10 @@ async def test_one_validator_orders_proves_and_comes_back(tmp_path: Path) -> Non
         head = CometHead.from_json(proof.head)
         verify_comet_head(head, cluster.genesis.chain_id)
         assert head.header.app_hash == engine._application.roots(head.header.height - 1).app_hash
+        async with asyncio.timeout(5):  # quiet now: no further block will come
+            await engine._chain.wait_height(head.header.height)
+            same = await engine.prove_log(0, engine.status().height)
+        assert same.log_root == proof.log_root
         assert await engine.refresh()  # alone it holds all the power (GATE-4)
         engine.assert_fresh()
         before = engine.status()

@@ -137,7 +137,7 @@ class EngineStatus:
     app_hash: bytes
     time_ms: int
     role: str
-    """``sequencer`` or ``follower``."""
+    """``sequencer`` or ``validator`` where this node orders, else ``follower``."""
     lag: int
     stopped: str | None
     """Reason code of a stop such as ``state_diverged`` or ``ledger_forked``; None while running."""

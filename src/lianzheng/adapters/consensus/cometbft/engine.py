@@ -13,6 +13,7 @@ from lianzheng.adapters.consensus.cometbft.application import AbciApplication, V
 from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.freshness import CometFreshness, Ring, StatementSource
 from lianzheng.adapters.consensus.cometbft.heads import fetch_head
+from lianzheng.adapters.consensus.cometbft.history import CometHistory
 from lianzheng.adapters.consensus.cometbft.precommit import last_precommit_height
 from lianzheng.adapters.consensus.cometbft.prover import CometProver
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
@@ -235,6 +236,11 @@ class CometEngine:
         Raises also ``RefusedError`` ``schema_without_proofs``.
         """
         return await self._prover.prove_state(key, height)
+
+    @property
+    def history(self) -> CometHistory:
+        """Earlier heights, for checkpoints (B33)."""
+        return CometHistory(self._chain, self._prover, self._genesis.chain_id)
 
     def snapshot(self) -> Snapshot:
         """The state at this node's head (LED-8)."""

@@ -11,6 +11,7 @@ from lianzheng.adapters.consensus.embedded.faults import state_diverged, stop_er
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.cometbft import CometHead
+from lianzheng.ledger.history import Standing
 from lianzheng.ledger.ports import ConsistencyProof, LogProof, Roots, StateProof
 from lianzheng.limits import MESSAGE_BYTES_MAX, RECEIPT_WAIT_MS
 
@@ -77,6 +78,19 @@ class CometProver:
             head_chain=changes,
         )
 
+    async def standing(self, height: int | None = None) -> Standing:
+        """What proofs under the newest head, or that of ``height``, stand on. Errors as :meth:`prove_log`."""
+        roots = await self._provable(height)
+        head, changes = await self._head_over(roots)
+        return Standing(
+            schema_version=roots.schema,
+            log_root=roots.log_root,
+            log_size=roots.log_size,
+            state_root=roots.state_root,
+            head=head.to_json(),
+            head_chain=changes,
+        )
+
     async def _provable(self, height: int | None, log_size_min: int = 0) -> Roots:
         """The newest version, or the one of ``height``, whose successor's header exists; a change waits for it.
 
@@ -89,6 +103,9 @@ class CometProver:
                 return roots
             height = chain.height
         roots = chain.application.roots(height)
+        before = self._before_head()
+        if height == chain.height and before is not None and before.app_hash == roots.app_hash:
+            return before  # a block that changed nothing: its own header carries what stands after it
         try:
             reached = await asyncio.wait_for(chain.wait_height(height + 1), RECEIPT_WAIT_MS / 1000)
         except TimeoutError:
