@@ -10,6 +10,7 @@ from lianzheng.encoding.canonical import JsonObject, JsonValue
 from lianzheng.ledger.apphash import app_hash
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.delta import Delta
+from lianzheng.ledger.history import LedgerHistory
 from lianzheng.ledger.merkle import MerkleTree
 from lianzheng.ledger.proofs import StatePath
 from lianzheng.ledger.snapshot import Snapshot, SnapshotManifest
@@ -259,6 +260,10 @@ class LedgerEngine(Protocol):
 
         Raises ``NotFoundError`` ``height_not_provable``; ``RefusedError`` ``schema_without_proofs``.
         """
+
+    @property
+    def history(self) -> LedgerHistory:
+        """Earlier heights, for checkpoints (B33)."""
 
     def snapshot(self) -> Snapshot:
         """The state at this node's head (LED-8)."""

@@ -22,6 +22,7 @@ from lianzheng.errors import FormatError, LianzhengError, NotFoundError, Unavail
 from lianzheng.ledger.block import Block, BlockResult, SignedHead, head_hash, verify_signed_head
 from lianzheng.ledger.delta import Delta
 from lianzheng.ledger.genesis import Genesis, genesis_digest
+from lianzheng.ledger.history import Standing
 from lianzheng.ledger.ports import (
     Application,
     ConsistencyProof,
@@ -271,6 +272,11 @@ class Chain:
         roots = self.application.roots(height)
         value, path = self.application.state_path(key, height)
         return StateProof(key=key, value=value, path=path, **self._under_head(roots))
+
+    def standing(self) -> Standing:
+        """What proofs under the newest head stand on. Raises ``NotFoundError`` ``head_unknown``."""
+        found = self._under_head(self.application.roots())
+        return Standing(schema_version=found.pop("schema"), **found)
 
     def _under_head(self, roots: Roots) -> dict[str, Any]:
         head = self.head_at(roots.height)

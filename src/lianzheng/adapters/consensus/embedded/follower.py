@@ -12,6 +12,7 @@ from lianzheng.adapters.consensus.embedded.chain import Chain
 from lianzheng.adapters.consensus.embedded.faults import ledger_forked, ledger_unavailable, stop_error
 from lianzheng.adapters.consensus.embedded.forks import ForkProof
 from lianzheng.adapters.consensus.embedded.freshness import Freshness
+from lianzheng.adapters.consensus.embedded.history import EmbeddedHistory
 from lianzheng.adapters.consensus.embedded.links import SequencerLink, StatementLink
 from lianzheng.adapters.consensus.embedded.status import engine_status
 from lianzheng.clock import Clock
@@ -155,6 +156,11 @@ class EmbeddedFollower:
     async def prove_state(self, key: str, height: int | None = None) -> StateProof:
         """Proof of one state entry or of its absence; errors as ``LedgerEngine.prove_state``."""
         return await self._chain.prove_state(key, height)
+
+    @property
+    def history(self) -> EmbeddedHistory:
+        """Earlier heights, for checkpoints (B33)."""
+        return EmbeddedHistory(self._chain)
 
     def snapshot(self) -> Snapshot:
         """The state at the head (LED-8)."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
 from lianzheng.adapters.consensus.embedded.faults import ledger_busy, stop_error
+from lianzheng.adapters.consensus.embedded.history import EmbeddedHistory
 from lianzheng.adapters.consensus.embedded.status import engine_status
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
@@ -141,6 +142,11 @@ class EmbeddedSequencer:
     async def prove_state(self, key: str, height: int | None = None) -> StateProof:
         """Proof of one state entry or of its absence; errors as ``LedgerEngine.prove_state``."""
         return await self._chain.prove_state(key, height)
+
+    @property
+    def history(self) -> EmbeddedHistory:
+        """Earlier heights, for checkpoints (B33)."""
+        return EmbeddedHistory(self._chain)
 
     def snapshot(self) -> Snapshot:
         """The state at the head (LED-8)."""

@@ -1,0 +1,55 @@
+"""``LedgerHistory`` over the blocks and the log of this node, at any height."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from lianzheng.adapters.consensus.embedded.chain import Chain
+from lianzheng.encoding.canonical import decode_object
+from lianzheng.errors import NotFoundError
+from lianzheng.ledger.checkpoint import Checkpoint, checkpoint_of
+from lianzheng.ledger.history import Standing
+from lianzheng.limits import CATCH_UP_MS
+
+__all__ = ["EmbeddedHistory"]
+
+
+class EmbeddedHistory:
+    """Implements ``ledger.history.LedgerHistory``."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+
+    async def standing(self) -> Standing:
+        return self._chain.standing()
+
+    async def checkpoint(self, height: int) -> Checkpoint:
+        chain = self._chain
+        if height > chain.height:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(chain.wait_height(height), CATCH_UP_MS / 1000)
+        head = chain.head_at(height)
+        if head is None:
+            raise NotFoundError("height_not_reached", "This node has no block of this height.", next_step="Try later.")
+        size = self._size_at(height)
+        return checkpoint_of(chain.genesis.chain_id, head, size, self.log_root(size))
+
+    def log_root(self, size: int) -> bytes:
+        return self._chain.application.log.root(size)
+
+    def log_entry(self, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+        application = self._chain.application
+        return application.log_entry(index), application.log.inclusion_path(index, size)
+
+    def _size_at(self, height: int) -> int:
+        """Entries of blocks up to ``height``: each names its own, and they ascend."""
+        application = self._chain.application
+        low, high = 0, application.log.size
+        while low < high:
+            middle = (low + high) // 2
+            if decode_object(application.log_entry(middle))["height"] <= height:
+                low = middle + 1
+            else:
+                high = middle
+        return low
