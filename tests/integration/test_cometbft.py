@@ -11,6 +11,7 @@ import pytest
 
 from comet_kit import MEMBERS, Cluster, needs_engine
 from ledger_kit import agreement_payload, anchor_payload
+from lianzheng.adapters.consensus.cometbft.heads import fetch_head
 from lianzheng.errors import ConfigError
 from lianzheng.ledger.cometbft import CometHead, verify_comet_head
 from lianzheng.ledger.genesis import genesis_digest
@@ -120,3 +121,36 @@ async def test_an_engine_of_another_genesis_is_named(tmp_path: Path) -> None:
     engine = cluster.engine(ALPHA)
     with pytest.raises(ConfigError, match="engine_genesis_mismatch"):
         await engine.start()
+
+
+@pytest.mark.parametrize("index", range(9))
+async def test_a_crash_at_each_persistence_point_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: int
+) -> None:
+    """The stock engine ends itself at its n-th persistence point; the node starts it again and goes on (LED-4)."""
+    cluster = Cluster(tmp_path, (ALPHA,))
+    monkeypatch.setenv("FAIL_TEST_INDEX", str(index))
+    engine = cluster.engine(ALPHA)
+
+    async def mend() -> None:
+        while engine._process.restarts == 0:
+            await asyncio.sleep(0.01)
+        monkeypatch.delenv("FAIL_TEST_INDEX")
+
+    mending = asyncio.create_task(mend())
+    await engine.start()
+    try:
+        for nonce in range(1, 4):
+            transaction = cluster.update(ALPHA, nonce)
+            receipt = await engine.submit(transaction)
+            assert receipt.result.ok
+            assert await engine.submit(transaction) == receipt  # it stands once
+        await asyncio.wait_for(mending, 10)
+        top = engine.status().height
+        stored = [engine._chain.store.block(height) for height in range(1, top + 1)]
+        assert sum(len(block.wire_transactions()) for block in stored if block is not None) == 3
+        head = await fetch_head(engine._required_rpc, top)
+        assert verify_comet_head(head, cluster.genesis.chain_id) == engine.status().head_hash
+    finally:
+        mending.cancel()
+        await engine.stop()

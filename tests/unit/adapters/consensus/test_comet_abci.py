@@ -151,6 +151,10 @@ async def test_init_chain_may_come_twice_and_names_the_genesis_state(tmp_path: P
         first, second = await engine.ask(init_chain(one)), await engine.ask(init_chain(one))
         assert first == second
         assert first.init_chain.app_hash == one.machine.app_hash()
+        executed = await engine.ask(finalize(1, [agreement()]))
+        restarted = await one.connect()
+        assert await restarted.ask(init_chain(one)) == first  # of genesis still, not of the block in flight
+        assert await restarted.ask(finalize(1, [agreement()])) == executed
 
 
 @pytest.mark.parametrize(

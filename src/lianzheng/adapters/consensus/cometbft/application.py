@@ -112,7 +112,7 @@ class AbciApplication:
         )
 
     async def _init_chain(self, request: abci.RequestInitChain) -> abci.ResponseInitChain:
-        """May come twice: an engine that dies before its first block asks again."""
+        """May come twice: an engine that dies before its first Commit asks again, perhaps after FinalizeBlock."""
         chain = self._chain
         if chain.height:
             raise ConfigError(
@@ -132,7 +132,7 @@ class AbciApplication:
                 "The engine's genesis.json names another network, other validators or other powers than the genesis.",
                 next_step="Take both files from the folder that `lianzheng network init` wrote.",
             )
-        return abci.ResponseInitChain(app_hash=self._application.app_hash())
+        return abci.ResponseInitChain(app_hash=chain.application_hash)
 
     async def _query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         """``path`` ``/state`` with a key as data: the value as JCS, by the committed state."""

@@ -175,14 +175,23 @@ class CometEngine:
         receipt = self._chain.expect(tx_id)
         try:
             async with asyncio.timeout(RECEIPT_WAIT_MS / 1000):
-                refused = await self._broadcast(wire)
-                if refused is not None:
-                    return Receipt(tx_id, 0, 0, self._chain.time_ms, refused)
-                return await asyncio.shield(receipt)
+                return await self._ordered(wire, tx_id, receipt)
         except TimeoutError:
             raise ledger_unavailable() from None
         finally:
             self._chain.forget(tx_id)
+
+    async def _ordered(self, wire: bytes, tx_id: bytes, receipt: asyncio.Future[Receipt]) -> Receipt:
+        """The receipt of a transaction, handed over again to an engine that was started anew: it had forgotten it."""
+        while True:
+            starts = self._process.restarts
+            refused = await self._broadcast(wire)
+            if refused is not None and not receipt.done():
+                return Receipt(tx_id, 0, 0, self._chain.time_ms, refused)
+            while starts == self._process.restarts:
+                await asyncio.wait((receipt,), timeout=_RETRY_S)
+                if receipt.done():
+                    return receipt.result()
 
     async def _broadcast(self, wire: bytes) -> TxResult | None:
         """As ``CometRpc.broadcast``, again and again while the engine is being started."""
