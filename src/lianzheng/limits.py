@@ -47,6 +47,12 @@ TERMS_DAYS_MAX = 365
 PAUSES_PER_DAY_MAX = 4
 """AUTH-4: bounds what one consent key can write."""
 
+DID_CHANGES_PER_DAY_MAX = 16
+"""Versions of one DID in a calendar day, made by its present keys: every version is kept for good."""
+
+DID_ROTATIONS_PER_DAY_MAX = 32
+"""The same where a committed or recovery key signs: a thief of the present keys leaves it this room."""
+
 REQUEST_SKEW_MS = 5 * 60 * 1000
 """GATE-1."""
 
@@ -291,6 +297,9 @@ SNAPSHOT_OFFER_BYTES_MAX = 4 * 1000 * 1000 - 4096
 NOTE_BYTES_MAX = 64 * 1024
 """A checkpoint note: 16 signatures must be taken (signed-note), and this has room for ``NOTE_SIGNATURES_MAX``."""
 
+WITNESSES_MAX = 64
+"""Witness nodes that one member lists; regulators and auditors of one alliance are a handful."""
+
 NOTE_SIGNATURES_MAX = 256
 """As many members as genesis may have, each cosigning once."""
 
@@ -302,3 +311,15 @@ CHECKPOINT_RENEWAL_MS = 3 * 365 * 24 * 3600 * 1000
 
 ENGINE_CONNECTIONS_MAX = 64
 """Calls that a node has open to its own engine: enough to keep it busy, each waits for one look at the door."""
+
+CONTEXT_BYTES_MAX = 64 * 1024
+"""A published JSON-LD context; the largest in our closed store has 10 KiB."""
+
+RDF_BLANK_NODES_MAX = 256
+"""Blank nodes of one document: some fifty times what a credential needs."""
+
+RDF_WORK_MAX = 20_000
+"""Steps of RDFC-1.0 in one document: honest credentials take a few hundred, a poisoned graph grows with n!."""
+
+RDF_QUADS_MAX = 4096
+"""Statements of one document; a document of the largest size that is still read has fewer, unless made to hurt."""

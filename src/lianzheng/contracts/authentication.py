@@ -16,6 +16,7 @@ from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.governance.model import member_key
+from lianzheng.identity.did.rules import RECOVERY_KEY_ID, revealed_key
 from lianzheng.identity.model import did_of, did_record, did_state_key
 from lianzheng.ids import chain_of_did
 from lianzheng.ledger.context import RuleSpec, Sender, StateView
@@ -131,6 +132,9 @@ class Authenticator:
             role = "person" if state.get(member_key(body.sender)) is None else "member"
         if value is None or value["status"] != "active":
             raise RefusedError("sender_unknown", "The ledger does not know the sender.")
+        revealed = revealed_key(envelope.payload, value, body.key_id)
+        if revealed is not None and (role == "person" or body.key_id in (NODE_KEY, RECOVERY_KEY_ID)):
+            return Sender(body.sender, body.key_id, role), _raw_key(revealed)
         if role == "member" and body.key_id != NODE_KEY:
             raise RefusedError("key_unknown", "A member's transaction is signed with its #node key.")
         for key in value["keys"]:

@@ -5,10 +5,25 @@ from __future__ import annotations
 from lianzheng.encoding.binary import multibase_decode, multibase_encode, varint_decode, varint_encode
 from lianzheng.errors import FormatError
 
-__all__ = ["ED25519_PUB", "decode_multikey", "encode_multikey"]
+__all__ = [
+    "BLS12381_G2_PUB",
+    "ED25519_PUB",
+    "P256_PUB",
+    "P384_PUB",
+    "X25519_PUB",
+    "decode_any_multikey",
+    "decode_multikey",
+    "encode_multikey",
+]
 
 ED25519_PUB = 0xED
-_SIZES = {ED25519_PUB: 32}
+X25519_PUB = 0xEC
+BLS12381_G2_PUB = 0xEB
+P256_PUB = 0x1200
+P384_PUB = 0x1201
+_SIZES = {ED25519_PUB: 32, X25519_PUB: 32, BLS12381_G2_PUB: 96, P256_PUB: 33, P384_PUB: 49}
+_COMPRESSED = {P256_PUB: range(2, 4), P384_PUB: range(2, 4), BLS12381_G2_PUB: range(0x80, 0x100)}
+"""First byte of a compressed point (SEC 1 §2.3.3; the flag bit of the BLS12-381 encodings)."""
 
 
 def encode_multikey(codec: int, key: bytes) -> str:
@@ -18,7 +33,22 @@ def encode_multikey(codec: int, key: bytes) -> str:
 
 def decode_multikey(text: str, codec: int) -> bytes:
     """Raw key of a multikey that must have ``codec``; raises ``FormatError`` ``multikey_invalid``."""
-    found, key = varint_decode(multibase_decode(text))
-    if found != codec or len(key) != _SIZES[codec]:
-        raise FormatError("multikey_invalid", "A public key has another type or length than its place asks for.")
+    found, key = decode_any_multikey(text)
+    if found != codec:
+        raise _invalid()
     return key
+
+
+def decode_any_multikey(text: str) -> tuple[int, bytes]:
+    """Codec and raw key of a multikey of a known type, length and, for points, compressed form.
+
+    That the bytes are a point of the curve is for whoever uses the key. Raises ``FormatError`` ``multikey_invalid``.
+    """
+    found, key = varint_decode(multibase_decode(text))
+    if len(key) != _SIZES.get(found) or (found in _COMPRESSED and key[0] not in _COMPRESSED[found]):
+        raise _invalid()
+    return found, key
+
+
+def _invalid() -> FormatError:
+    return FormatError("multikey_invalid", "A public key has another type or length than its place asks for.")

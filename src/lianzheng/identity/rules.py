@@ -1,50 +1,22 @@
-"""What the ledger does with ``did.create`` and ``issuer.publish`` (ID-3, ID-7, EQ-1)."""
+"""What the ledger does with ``issuer.publish`` (ID-7, EQ-1), and the rules of did:lz."""
 
 from __future__ import annotations
 
 from lianzheng.errors import ConflictError, RefusedError
+from lianzheng.identity.did.rules import RULES as DID_RULES
 from lianzheng.identity.model import (
-    DidCreate,
     IssuerKeyRecord,
     IssuerPublish,
-    did_of,
-    did_record,
-    did_state_key,
     issuer_state_key,
 )
 from lianzheng.ledger.context import BlockContext, Effects, RuleSpec, Sender, StateView
 from lianzheng.ledger.transaction import TransactionBody
 from lianzheng.zk.spseq import PublicKey, verify_possession
 
-__all__ = ["CREDENTIAL_PURPOSE", "RULES", "create_did", "publish_issuer_key"]
+__all__ = ["CREDENTIAL_PURPOSE", "RULES", "publish_issuer_key"]
 
 CREDENTIAL_PURPOSE = "credential"
 """What a proof of possession binds a credential key to (EQ-1): a key serves one purpose."""
-
-
-def create_did(
-    state: StateView, sender: Sender, payload: DidCreate, body: TransactionBody, block: BlockContext
-) -> Effects:
-    """The DID exists, certified by its own operation and signed by one of its own keys.
-
-    Refuses: ``did_network_wrong``, ``did_sender_wrong``, ``key_unknown``, ``did_exists`` (ID-3).
-    """
-    operation = payload.operation
-    if operation.network != block.chain_id:
-        raise RefusedError("did_network_wrong", "The creation operation names another network.")
-    did = did_of(operation)
-    if sender.name != did:
-        raise RefusedError("did_sender_wrong", "A DID is created by itself only.")
-    if not any(key.id == body.key_id and "authentication" in key.purposes for key in operation.keys):
-        raise RefusedError("key_unknown", "The signing key is not an authentication key of the operation.")
-    if state.get(did_state_key(did)) is not None:
-        raise ConflictError("did_exists", "This DID exists already.")
-    record = did_record(operation, block.time_ms)
-    return Effects(
-        writes=((did_state_key(did), record.to_json()),),
-        events=({"type": "did.created", "did": did},),
-        data={"did": did},
-    )
 
 
 def publish_issuer_key(
@@ -73,6 +45,6 @@ def publish_issuer_key(
 
 
 RULES: tuple[RuleSpec, ...] = (
-    RuleSpec("did.create", DidCreate, create_did),
+    *DID_RULES,
     RuleSpec("issuer.publish", IssuerPublish, publish_issuer_key),
 )
