@@ -20,6 +20,7 @@ from lianzheng.errors import LianzhengError
 from lianzheng.evidence.service import EvidenceService
 from lianzheng.flows.acts import ActRecorder
 from lianzheng.flows.alliance import AllianceAssessment
+from lianzheng.flows.checkpoints import CheckpointDesk
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
 from lianzheng.flows.explorer import Explorer
@@ -102,6 +103,7 @@ class NodeServices:
     orderer: Orderer | None
     """None at nodes that follow."""
     witness: HeadWitness
+    checkpoints: CheckpointDesk
     sender: TransactionSender
     directory: MemberDirectory
     issuer: IssuerService

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.sources.file import FileFormat, SourceFile, open_source
 from lianzheng.adapters.sources.spool import Spool
 from lianzheng.adapters.storage.asks import AskRepository
+from lianzheng.adapters.storage.checkpoints import SqlCheckpointStore
 from lianzheng.adapters.storage.compute import DatasetRepository, EpochRepository, PeerTableRepository
 from lianzheng.adapters.storage.consent import SqlConsentStore, SqlRefusalStore
 from lianzheng.adapters.storage.database import Database, sqlite_url
@@ -29,7 +30,7 @@ from lianzheng.adapters.storage.outbox import SqlOutbox
 from lianzheng.adapters.storage.suitability import SqlCustomerStore, SqlSuitabilityStore
 from lianzheng.adapters.storage.usemark import UseMark
 from lianzheng.adapters.transport.client import PeerAddress, PeerClient
-from lianzheng.adapters.transport.links import PeerRevocationRelay
+from lianzheng.adapters.transport.links import PeerCosignLink, PeerRevocationRelay
 from lianzheng.api.services import GateLog, NodeServices
 from lianzheng.clock import Clock
 from lianzheng.compute.datasets.service import DatasetService
@@ -48,6 +49,7 @@ from lianzheng.evidence.model import CaptureContext
 from lianzheng.evidence.service import EvidenceService
 from lianzheng.flows.acts import ActRecorder
 from lianzheng.flows.alliance import AllianceAssessment
+from lianzheng.flows.checkpoints import CheckpointDesk, Cosigner, members_as_cosigners
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
 from lianzheng.flows.explorer import Explorer
@@ -65,6 +67,7 @@ from lianzheng.node.config import NodeConfig
 from lianzheng.node.engines import Engine, build_engine
 from lianzheng.node.gateways import LiveMembers, TokenBucket
 from lianzheng.node.setup import NODE_KEY
+from lianzheng.node.witnesses import Witness, load_witnesses
 from lianzheng.suitability.service import SuitabilityService
 
 __all__ = ["Parts", "build", "load_genesis"]
@@ -87,6 +90,7 @@ class Parts:
     asks: AskRepository
     outbox: SqlOutbox
     gate_workers: LocalGateWorkers | ProcessGateWorkers
+    witnesses: Mapping[str, Witness]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,7 @@ class _Base:
     sender: TransactionSender
     directory: MemberDirectory
     capture: CaptureContext
+    witnesses: Mapping[str, Witness]
 
     @property
     def sign(self) -> Callable[[bytes], bytes]:
@@ -140,9 +145,7 @@ def load_genesis(config: NodeConfig) -> Genesis:
 def build(config: NodeConfig, clock: Clock) -> Parts:
     """The node's parts, connected and not started. Raises ``ConfigError`` and what the key store raises."""
     base = _base(config, clock)
-    evidence = EvidenceService(
-        SqlEvidenceRepository(base.database), base.engine, base.sender, base.sign, clock, base.genesis, config.did
-    )
+    evidence = _evidence(base)
     customers = SqlCustomerStore(base.database)
     clients = ClientBook(customers, _client_key(base.keystore))
     dataset_store = DatasetRepository(base.database)
@@ -171,6 +174,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         explorer=Explorer(SqliteTransactionIndex(config.data_dir / "explorer.db"), base.engine),
         orderer=base.engine if isinstance(base.engine, EmbeddedSequencer) else None,
         witness=base.engine,
+        checkpoints=_checkpoints(base),
         sender=base.sender,
         directory=base.directory,
         issuer=_issuer(base, clients, test_network),
@@ -205,6 +209,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         asks,
         base.outbox,
         gate_workers,
+        base.witnesses,
     )
 
 
@@ -215,7 +220,11 @@ def _base(config: NodeConfig, clock: Clock) -> _Base:
     keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
     directory = MemberDirectory(lambda: engine.state)
 
+    witnesses = load_witnesses(config.ledger.witness)
+
     def address(did: str) -> PeerAddress | None:
+        if did in witnesses:
+            return witnesses[did].address
         member = directory.get(did)
         return None if member is None or not member.endpoint else PeerAddress(member.endpoint, member.certificate)
 
@@ -228,7 +237,34 @@ def _base(config: NodeConfig, clock: Clock) -> _Base:
         engine, sign, genesis.chain_id, config.did, "#node", clock, outbox=outbox, once=TASK_DECISIONS
     )
     capture = CaptureContext(system="lianzheng-node", software_version=__version__, channel="internal", local_time_ms=0)
-    return _Base(config, clock, genesis, keystore, database, peers, engine, outbox, sender, directory, capture)
+    return _Base(
+        config, clock, genesis, keystore, database, peers, engine, outbox, sender, directory, capture, witnesses
+    )
+
+
+def _evidence(base: _Base) -> EvidenceService:
+    repository = SqlEvidenceRepository(base.database)
+    return EvidenceService(repository, base.engine, base.sender, base.sign, base.clock, base.genesis, base.config.did)
+
+
+def _checkpoints(base: _Base) -> CheckpointDesk:
+    ordering = base.genesis.ordering
+
+    def cosigners() -> tuple[Cosigner, ...]:
+        members = members_as_cosigners(base.directory, base.engine.state, None if ordering is None else ordering.did)
+        return (*members, *(one.cosigner for one in base.witnesses.values()))
+
+    return CheckpointDesk(
+        base.genesis.chain_id,
+        base.config.did,
+        base.sign,
+        base.engine.history,
+        cosigners,
+        SqlCheckpointStore(base.database),
+        PeerCosignLink(base.peers),
+        base.clock,
+        base.config.ledger.checkpoint_hours,
+    )
 
 
 def _views(base: _Base, datasets: DatasetRepository) -> ViewService:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lianzheng.errors import ConfigError
 from lianzheng.ids import Did
-from lianzheng.limits import GATE_WORKERS_MAX
+from lianzheng.limits import GATE_WORKERS_MAX, WITNESSES_MAX
 
 __all__ = [
     "GateConfig",
@@ -19,6 +19,7 @@ __all__ = [
     "LedgerConfig",
     "NodeConfig",
     "PeerConfig",
+    "WitnessPeer",
     "load_config",
     "with_address",
 ]
@@ -48,6 +49,21 @@ class PeerConfig(_Section):
     private_key: Path
 
 
+class WitnessPeer(_Section):
+    """A regulator's or auditor's node that may follow the chain and cosigns checkpoints, without a vote (EV-6)."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,119}$")]
+    """As on its signature lines, such as ``regulator.example/w1``; no colon, so that it is never taken for a DID."""
+    key: Annotated[str, Field(max_length=400)]
+    """Its verifier key (C2SP signed-note), as ``lianzheng init witness`` shows it."""
+    certificate: Path
+    """PEM of its peer certificate: who shows it may follow."""
+    endpoint: Annotated[str, Field(pattern=r"^https://[A-Za-z0-9.\[\]:_-]{1,200}$")] | None = None
+    """Where it is asked for cosignatures; without one it only follows."""
+    control_group: Annotated[str, Field(min_length=1, max_length=120)] | None = None
+    """Whose it is, if not its own (CON-7)."""
+
+
 class LedgerConfig(_Section):
     """The engine and where its files stand."""
 
@@ -59,6 +75,9 @@ class LedgerConfig(_Section):
     """CometBFT's program, where it is not the one of `make cometbft` or on the path."""
     heartbeat_ms: Annotated[int, Field(strict=True, ge=1000)] = 600_000
     """An empty block at least this often, so that block time never stands still for longer."""
+    checkpoint_hours: Annotated[int, Field(strict=True, ge=0, le=24 * 365)] = 24
+    """How often this node collects cosignatures on a checkpoint; with 0 only on command (EV-6)."""
+    witness: Annotated[tuple[WitnessPeer, ...], Field(max_length=WITNESSES_MAX)] = ()
 
 
 class KeystoreConfig(_Section):
@@ -121,10 +140,12 @@ def load_config(path: Path) -> NodeConfig:
 
 def _anchored(config: NodeConfig, folder: Path) -> NodeConfig:
     def at(section: _Section) -> dict[str, object]:
-        return {
-            name: folder / value if isinstance(value, Path) else at(value) if isinstance(value, _Section) else value
-            for name, value in section
-        }
+        return {name: placed(value) for name, value in section}
+
+    def placed(value: object) -> object:
+        if isinstance(value, tuple):
+            return tuple(map(placed, value))
+        return folder / value if isinstance(value, Path) else at(value) if isinstance(value, _Section) else value
 
     return NodeConfig.model_validate(at(config))
 

@@ -72,6 +72,7 @@ class Node:
             asyncio.create_task(_repeat("explorer", _AGAIN_S, parts.services.explorer.run), name="explorer"),
             asyncio.create_task(parts.services.views.warm(), name="warm"),
             asyncio.create_task(_repeat("members", _AGAIN_S, self._watch_members), name="members"),
+            asyncio.create_task(_repeat("checkpoints", _SLOW_S, parts.services.checkpoints.run_due), name="cosigned"),
             asyncio.create_task(_repeat("slow", _SLOW_S, self._slow), name="slow"),
             asyncio.create_task(_repeat("withdrawals", _AGAIN_S, self._watch_withdrawals), name="withdrawals"),
         ]
@@ -148,9 +149,13 @@ class Node:
                 self._trusted.add(der)
 
     def _certificates(self) -> list[bytes]:
-        return [member.certificate for member in self._parts.services.directory.reachable()]
+        members = [member.certificate for member in self._parts.services.directory.reachable()]
+        return members + [witness.certificate for witness in self._parts.witnesses.values()]
 
     def _authorise(self, fingerprint: bytes) -> str | None:
+        for name, witness in self._parts.witnesses.items():
+            if witness.fingerprint == fingerprint:
+                return name
         member = self._parts.services.directory.by_fingerprint(fingerprint)
         return None if member is None or member.phase not in REACHABLE else member.did
 

@@ -21,6 +21,9 @@ PUBLIC = {
     "GET /api/v1/ledger/proofs/state": "a proof about the same, for whoever trusts no node",
     "GET /api/v1/ledger/proofs/log/{index}": "as above",
     "GET /api/v1/ledger/proofs/growth/{old_size}": "as above",
+    "GET /api/v1/ledger/checkpoints": "notes about the same, made to be handed around",
+    "GET /api/v1/ledger/checkpoints/latest": "as above",
+    "GET /api/v1/ledger/checkpoints/{height}": "as above",
     **{
         f"GET /api/v1/explorer/{name}": "as above"
         for name in (
@@ -57,6 +60,7 @@ def routes(node: LocalNode) -> dict[str, str]:
             "reference",
             "consent_id",
             "case_id",
+            "height",
             "task",
             "provider",
             "job",
@@ -168,5 +172,6 @@ async def test_peer_routes_are_these(node: LocalNode) -> None:
         "POST /peer/v1/ledger/transactions",
         "GET /peer/v1/ledger/blocks",
         "GET /peer/v1/ledger/head-statements/{nonce}",
+        "POST /peer/v1/ledger/checkpoints",
         "POST /peer/v1/consents/revocations",
     }

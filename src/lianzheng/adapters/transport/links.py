@@ -11,9 +11,9 @@ from lianzheng.encoding.canonical import JsonObject, decode_object
 from lianzheng.errors import FormatError, LianzhengError
 from lianzheng.ledger.cometbft import CometStatement
 from lianzheng.ledger.statement import HeadStatement
-from lianzheng.limits import BLOCK_BYTES_MAX, BLOCKS_ANSWER_MAX, MESSAGE_BYTES_MAX
+from lianzheng.limits import BLOCK_BYTES_MAX, BLOCKS_ANSWER_MAX, MESSAGE_BYTES_MAX, NOTE_BYTES_MAX
 
-__all__ = ["PeerLedgerLink", "PeerRevocationRelay"]
+__all__ = ["PeerCosignLink", "PeerLedgerLink", "PeerRevocationRelay"]
 
 _ANSWER_BYTES_MAX = BLOCKS_ANSWER_MAX * (BLOCK_BYTES_MAX * 4 // 3 + 1024)  # in base64url
 
@@ -52,6 +52,17 @@ class PeerLedgerLink:
         """As :meth:`head_statement` under CometBFT: with the commit for the height (GATE-4)."""
         path = f"/peer/v1/ledger/head-statements/{b64u_encode(nonce)}"
         return CometStatement.from_bytes(await self._client.get_bytes(self._did, path, MESSAGE_BYTES_MAX))
+
+
+class PeerCosignLink:
+    """``flows.checkpoints.CosignLink`` over the peer client."""
+
+    def __init__(self, client: PeerClient) -> None:
+        self._client = client
+
+    async def cosign(self, name: str, note: bytes) -> bytes:
+        """Signature lines of a member's or a witness's node."""
+        return await self._client.post_bytes(name, "/peer/v1/ledger/checkpoints", note, NOTE_BYTES_MAX)
 
 
 class PeerRevocationRelay:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from lianzheng import __version__
 from lianzheng.api.internal import (
+    checkpoints,
     compute,
     consents,
     evidence,
@@ -42,6 +43,7 @@ def create_internal_app(services: NodeServices) -> FastAPI:
     for module in (
         ledger,
         proofs,
+        checkpoints,
         explorer,
         identifiers,
         wallet,

@@ -35,6 +35,7 @@ def create_router(services: NodeServices) -> APIRouter:
     async def status() -> dict[str, Any]:
         """Where the ledger engine stands, and what to know about it."""
         found = asdict(services.engine.status())
+        found["warnings"] = (*found["warnings"], *await services.checkpoints.warnings())
         return {key: b64u_encode(value) if isinstance(value, bytes) else value for key, value in found.items()}
 
     @router.get("/network")

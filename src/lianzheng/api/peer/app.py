@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 
 from lianzheng.api.body import read_body
 from lianzheng.api.problem import ProblemApp
@@ -17,6 +17,7 @@ from lianzheng.limits import (
     BLOCKS_ANSWER_MAX,
     GATE_BATCH_BYTES_MAX,
     MESSAGE_BYTES_MAX,
+    NOTE_BYTES_MAX,
     PIR_VECTOR_BYTES_MAX,
     TRANSACTION_BYTES_MAX,
 )
@@ -26,13 +27,17 @@ __all__ = ["PEER_SCOPE_KEY", "create_peer_app"]
 PEER_SCOPE_KEY = "lianzheng.peer"
 """Where the transport leaves the DID of the member whose certificate the connection carries."""
 
+CHECKPOINTS_PATH = "/peer/v1/ledger/checkpoints"
+_FOR_WITNESSES = ("/peer/v1/ledger/blocks", "/peer/v1/ledger/head-statements/", CHECKPOINTS_PATH)
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
 
 
 def create_peer_app(services: NodeServices) -> FastAPI:
     """The application that the mutual-TLS listener serves."""
-    app = ProblemApp(title="Lianzheng peer API", version="1", docs_url=None, redoc_url=None)
+    app = ProblemApp(
+        title="Lianzheng peer API", version="1", docs_url=None, redoc_url=None, dependencies=[Depends(_admit)]
+    )
 
     @app.post(GATE_PATH)
     async def evaluate(request: Request) -> Response:
@@ -67,6 +72,12 @@ def create_peer_app(services: NodeServices) -> FastAPI:
         """This member's signed answer to a 32-byte nonce (GATE-4)."""
         statement = await services.witness.head_statement(b64u_decode(nonce, 32))
         return Response(statement.to_bytes(), media_type=_JSON)
+
+    @app.post(CHECKPOINTS_PATH)
+    async def checkpoint(request: Request) -> Response:
+        """This node's signature line on a checkpoint note, if it has replayed the same (EV-6, B33)."""
+        lines = await services.checkpoints.answer(await read_body(request, NOTE_BYTES_MAX))
+        return Response(lines, media_type="text/plain; charset=utf-8")
 
     @app.post("/peer/v1/consents/revocations")
     async def revocation(request: Request) -> Response:
@@ -108,6 +119,12 @@ def _view_routes(app: FastAPI, services: NodeServices) -> None:
         vector = await read_body(request, PIR_VECTOR_BYTES_MAX)
         data = await services.views.served.answer(f"{dataset}/{bundle}/{form}", epoch, vector)
         return Response(data, media_type=_BYTES)
+
+
+def _admit(request: Request) -> None:
+    """A witness node follows the chain and exchanges checkpoints; nothing else here is for it."""
+    if not _peer(request).startswith("did:") and not request.url.path.startswith(_FOR_WITNESSES):
+        raise RefusedError("peer_is_witness", "A witness follows the ledger; this route is for members.")
 
 
 def _peer(request: Request) -> str:
