@@ -23,6 +23,7 @@ from lianzheng.ledger.apphash import app_hash
 from lianzheng.ledger.block import Head, SignedHead, head_hash, head_signing_bytes
 from lianzheng.ledger.context import BlockContext, Sender
 from lianzheng.ledger.genesis import Genesis, GenesisMember, Sequencer, genesis_digest
+from lianzheng.ledger.history import Standing
 from lianzheng.ledger.merkle import MerkleTree
 from lianzheng.ledger.ports import LogProof, Receipt, TxResult
 from lianzheng.ledger.state import MemoryState
@@ -151,6 +152,26 @@ class LocalLedger:
         if not receipt.result.ok:
             raise RefusedError("anchor_previous_mismatch", "Refused.")
         return receipt
+
+    @property
+    def history(self) -> LocalLedger:
+        """``LedgerEngine``; the ledger is its own."""
+        return self
+
+    async def standing(self) -> Standing:
+        """``LedgerHistory``."""
+        return Standing(
+            schema_version=1,
+            log_root=self.log.root(),
+            log_size=self.log.size,
+            state_root=self.state.root(),
+            head=self.head.to_json(),
+            head_chain=tuple(change.to_json() for change in self.changes if change != self.head),
+        )
+
+    def log_entry(self, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+        """``LedgerHistory``."""
+        return self.entries[index], self.log.inclusion_path(index, size)
 
     async def prove_log(self, index: int) -> LogProof:
         """``LedgerEngine``."""

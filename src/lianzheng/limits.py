@@ -53,6 +53,27 @@ DID_CHANGES_PER_DAY_MAX = 16
 DID_ROTATIONS_PER_DAY_MAX = 32
 """The same where a committed or recovery key signs: a thief of the present keys leaves it this room."""
 
+DID_URL_CHARS_MAX = 2048
+"""A DID URL with its parameters; what servers and proxies take in a request line anyway."""
+
+DID_DOCUMENT_BYTES_MAX = 64 * 1024
+"""A document that somebody else publishes: some hundred keys."""
+
+DID_FETCH_SECONDS_MAX = 5
+"""For all of a did:web fetch, name resolution and redirects included."""
+
+DID_FETCH_REDIRECTS_MAX = 2
+"""On one and the same host."""
+
+DID_FETCHES_MAX = 8
+"""Running at once: anybody inside the house may ask."""
+
+DID_WEB_CACHE_MS = 60 * 1000
+"""How long a did:web document is believed without asking again."""
+
+DID_WEB_CACHE_MAX = 64
+"""Documents remembered: 4 MiB at most."""
+
 REQUEST_SKEW_MS = 5 * 60 * 1000
 """GATE-1."""
 
@@ -297,6 +318,9 @@ SNAPSHOT_OFFER_BYTES_MAX = 4 * 1000 * 1000 - 4096
 NOTE_BYTES_MAX = 64 * 1024
 """A checkpoint note: 16 signatures must be taken (signed-note), and this has room for ``NOTE_SIGNATURES_MAX``."""
 
+TRUST_BYTES_MAX = 256 * 1024
+"""A trust file with the keys of as many witnesses as a note has signatures, and one pinned note."""
+
 WITNESSES_MAX = 64
 """Witness nodes that one member lists; regulators and auditors of one alliance are a handful."""
 
@@ -305,6 +329,9 @@ NOTE_SIGNATURES_MAX = 256
 
 CHECKPOINT_NEEDED_MS = 365 * 24 * 3600 * 1000
 """EV-6: a record older than this needs a checkpoint with a cosignature."""
+
+COSIGNATURE_SKEW_MS = 5 * 60 * 1000
+"""Clocks of cosigners and of whoever verifies differ by less (as for ``REQUEST_SKEW_MS``)."""
 
 CHECKPOINT_RENEWAL_MS = 3 * 365 * 24 * 3600 * 1000
 """EV-6: a checkpoint cosigned longer ago than this has to be renewed."""
@@ -323,3 +350,12 @@ RDF_WORK_MAX = 20_000
 
 RDF_QUADS_MAX = 4096
 """Statements of one document; a document of the largest size that is still read has fewer, unless made to hurt."""
+
+PROOFS_MAX = 16
+"""Proofs of one document, each of which costs a canonicalisation."""
+
+CLOCK_SKEW_MS = 5 * 60 * 1000
+"""By how much two well-kept clocks of different houses may differ; the same as GATE-1 allows."""
+
+SD_POINTERS_MAX = 256
+"""JSON pointers of a selective disclosure: more than a credential has members."""

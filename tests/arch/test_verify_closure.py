@@ -24,7 +24,18 @@ _ALLOWED = {
     "lianzheng.registry",
     "lianzheng.verify",
 }
-_LEDGER_VERIFICATION = {"answers", "apphash", "block", "cometbft", "genesis", "hashing", "proofs", "statement"}
+_LEDGER_VERIFICATION = {
+    "answers",
+    "apphash",
+    "block",
+    "checkpoint",
+    "cometbft",
+    "genesis",
+    "hashing",
+    "note",
+    "proofs",
+    "statement",
+}
 _FOREIGN = {"sqlalchemy", "aiosqlite", "fastapi", "uvicorn", "httpx", "socket", "ssl", "sqlite3", "asyncio"}
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lianzheng.errors import ConflictError
-from lianzheng.evidence.model import AnchorItem, Bundle, CaseHead, LeafPair, LedgerItem, LogEntry, RecordItem, TrustFile
+from lianzheng.evidence.model import (
+    AnchorItem,
+    Bundle,
+    CaseHead,
+    CheckpointBundle,
+    LeafPair,
+    LedgerItem,
+    LogEntry,
+    RecordItem,
+    TrustFile,
+)
 from lianzheng.evidence.ports import PlacedRecord
 from lianzheng.ledger.block import SignedHead
 from lianzheng.ledger.cometbft import CometHead, parse_head
@@ -36,9 +46,15 @@ class BatchPaths:
 
 
 def assemble_bundle(
-    trust: TrustFile, placed: Sequence[PlacedRecord], paths: Mapping[int, BatchPaths], proofs: Mapping[int, LogProof]
-) -> Bundle:
+    trust: TrustFile,
+    placed: Sequence[PlacedRecord],
+    paths: Mapping[int, BatchPaths],
+    proofs: Mapping[int, LogProof],
+    note: str | None = None,
+) -> Bundle | CheckpointBundle:
     """The bundle of one case; ``paths`` by batch number, ``proofs`` by log index, all under one head.
+
+    With ``note``, the cosigned checkpoint of that head, a bundle under it (EV-6).
 
     Raises ``ConflictError`` ``not_anchored_yet``.
     """
@@ -51,12 +67,13 @@ def assemble_bundle(
         if batch.log_index not in order:
             order.append(batch.log_index)
         records.append(paths[batch.number].item(item, order.index(batch.log_index), index))
-    return Bundle(
-        network=trust.network(),
-        case=CaseHead(case_id=placed[0].stored.record.case_id, count=len(placed), last_leaf=placed[-1].stored.leaves),
-        records=tuple(records),
-        anchors=tuple(_anchor(proofs[index]) for index in order),
-        ledger=_ledger(proofs[order[0]]),
+    case = CaseHead(case_id=placed[0].stored.record.case_id, count=len(placed), last_leaf=placed[-1].stored.leaves)
+    anchors, ledger = tuple(_anchor(proofs[index]) for index in order), _ledger(proofs[order[0]])
+    network = trust.network()
+    if note is None:
+        return Bundle(network=network, case=case, records=tuple(records), anchors=anchors, ledger=ledger)
+    return CheckpointBundle(
+        network=network, case=case, records=tuple(records), anchors=anchors, ledger=ledger, checkpoint=note
     )
 
 

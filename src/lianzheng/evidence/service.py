@@ -27,6 +27,7 @@ from lianzheng.evidence.model import (
 from lianzheng.evidence.ports import AnchorSender, Batch, EvidenceRepository, PlacedRecord
 from lianzheng.evidence.rules import ANCHOR_KIND, last_anchor
 from lianzheng.ledger.genesis import Genesis
+from lianzheng.ledger.history import KeptCheckpoint
 from lianzheng.ledger.merkle import root_of
 from lianzheng.ledger.ports import LedgerEngine, LogProof
 from lianzheng.limits import ANCHOR_INTERVAL_MS, ANCHOR_LEAVES_MAX, DOCUMENT_BYTES_MAX, RECORD_DOCUMENTS_MAX
@@ -161,10 +162,10 @@ class EvidenceService:
         """Reason code that keeps :meth:`run` from anchoring now; None while it works."""
         return self._fault
 
-    async def bundle(self, case_id: str) -> bytes:
-        """The case's bundle, anchoring first what is not anchored yet (EV-4).
+    async def bundle(self, case_id: str, under: KeptCheckpoint | None = None) -> bytes:
+        """The case's bundle, anchoring first what is not anchored yet (EV-4); ``under`` a checkpoint, for EV-6.
 
-        Raises ``case_unknown``, ``not_anchored_yet``, ``ledger_moving``.
+        Raises ``case_unknown``, ``not_anchored_yet``, ``ledger_moving``, ``checkpoint_too_early``.
         """
         placed = await self.case(case_id)
         if any(item.batch is None or item.batch.log_index is None for item in placed):
@@ -180,7 +181,10 @@ class EvidenceService:
         batches = {item.batch.number: item.batch for item in placed if item.batch is not None}
         paths = {number: BatchPaths(await self._repository.batch_leaves(number)) for number in batches}
         indexes = [batch.log_index for batch in batches.values() if batch.log_index is not None]
-        return assemble_bundle(self.network(), placed, paths, await self._prove(indexes)).to_bytes()
+        if under is None:
+            return assemble_bundle(self.network(), placed, paths, await self._prove(indexes)).to_bytes()
+        proofs = self._prove_under(under, indexes)
+        return assemble_bundle(self.network(), placed, paths, proofs, under.note).to_bytes()
 
     def network(self) -> TrustFile:
         """What a verifier of this network's bundles needs."""
@@ -245,6 +249,30 @@ class EvidenceService:
             except NotFoundError:
                 return  # the header that carries it comes with a later block
             await self._repository.mark_final(batch.number)
+
+    def _prove_under(self, under: KeptCheckpoint, indexes: Sequence[int]) -> dict[int, LogProof]:
+        """Proofs in the log as it was at the checkpoint."""
+        at, proofs = under.standing, {}
+        for index in indexes:
+            if index >= at.log_size:
+                raise ConflictError(
+                    "checkpoint_too_early",
+                    "A record of this case was anchored after the checkpoint.",
+                    next_step="Name a later checkpoint, or collect one with `lianzheng network checkpoint`.",
+                )
+            entry, path = self._engine.history.log_entry(index, at.log_size)
+            proofs[index] = LogProof(
+                entry=entry,
+                index=index,
+                path=path,
+                log_size=at.log_size,
+                log_root=at.log_root,
+                state_root=at.state_root,
+                schema=at.schema_version,
+                head=at.head,
+                head_chain=at.head_chain,
+            )
+        return proofs
 
     async def _prove(self, indexes: Sequence[int]) -> dict[int, LogProof]:
         """Proofs of all ``indexes`` under one head; asked again where a block came in between."""

@@ -8,9 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lianzheng.errors import VerificationError
-from lianzheng.evidence.model import AnchorItem, Bundle, LeafPair, LedgerItem, Network, RecordItem, leaves_of
+from lianzheng.evidence.model import (
+    AnchorItem,
+    BundleBody,
+    CheckpointBundle,
+    LeafPair,
+    LedgerItem,
+    Network,
+    RecordItem,
+    TrustFile,
+    WitnessTrust,
+    leaves_of,
+)
 from lianzheng.ledger.apphash import app_hash
 from lianzheng.ledger.proofs import verify_inclusion
+from lianzheng.verify.checkpoint import Witnessed, check_age, verify_checkpoint
 from lianzheng.verify.decode import decode_bundle, decode_trust
 from lianzheng.verify.light_client import FinalHead, verify_final_head
 from lianzheng.verify.report import RecordReport, Report
@@ -18,28 +30,32 @@ from lianzheng.verify.report import RecordReport, Report
 __all__ = ["verify_bundle"]
 
 
-def verify_bundle(data: bytes, trust: bytes | None) -> Report:
+def verify_bundle(data: bytes, trust: bytes | None, as_of_ms: int | None = None) -> Report:
     """A report on a bundle that holds; ``trust`` None leaves it *consistent but unanchored*.
 
+    ``as_of_ms`` is the time that ages are counted to (EV-6); None counts none.
     Raises ``VerificationError`` with a code naming the part; the codes stand in ``docs/spec/bundle.md``.
     """
     bundle = decode_bundle(data)
-    if trust is not None:
-        _check_network(bundle.network, decode_trust(trust).network())
+    trusted = None if trust is None else decode_trust(trust)
+    if trusted is not None:
+        _check_network(bundle.network, trusted)
     head = _check_ledger(bundle.network, bundle.ledger)
+    witnessed = verify_checkpoint(bundle, head, trusted, as_of_ms) if isinstance(bundle, CheckpointBundle) else None
     _check_anchors(bundle, head)
     _check_case(bundle)
-    return _report(bundle, trust is not None, head)
+    check_age(bundle.anchors, trusted, witnessed, as_of_ms)
+    return _report(bundle, trusted is not None, head, witnessed)
 
 
-def _check_network(claimed: Network, trusted: Network) -> None:
+def _check_network(claimed: Network, trusted: TrustFile | WitnessTrust) -> None:
     if (claimed.chain_id, claimed.genesis_digest) != (trusted.chain_id, trusted.genesis_digest):
         raise VerificationError(
             "network_foreign",
             "The bundle belongs to another network than the trust file.",
             next_step="Use the trust file of the network that the bundle names, if you believe that network.",
         )
-    if claimed.signers != trusted.signers:
+    if trusted.signers is not None and claimed.signers != trusted.signers:
         raise VerificationError("network_signers_mismatch", "The bundle names other signers than the trust file.")
 
 
@@ -51,7 +67,7 @@ def _check_ledger(network: Network, ledger: LedgerItem) -> FinalHead:
     return head
 
 
-def _check_anchors(bundle: Bundle, head: FinalHead) -> None:
+def _check_anchors(bundle: BundleBody, head: FinalHead) -> None:
     """Every anchor is an entry of the log under the head: a refused transaction has no entry there."""
     ledger, last = bundle.ledger, -1
     for anchor in bundle.anchors:
@@ -71,7 +87,7 @@ def _check_anchors(bundle: Bundle, head: FinalHead) -> None:
             )
 
 
-def _check_case(bundle: Bundle) -> None:
+def _check_case(bundle: BundleBody) -> None:
     """One case of one institution, complete as its head says, each record after the one it names (EV-4)."""
     case, previous = bundle.case, None
     if len(bundle.records) != case.count:
@@ -125,7 +141,7 @@ def _check_placed(item: RecordItem, leaves: LeafPair, anchor: AnchorItem) -> Non
         ) from error
 
 
-def _report(bundle: Bundle, anchored: bool, head: FinalHead) -> Report:
+def _report(bundle: BundleBody, anchored: bool, head: FinalHead, witnessed: Witnessed | None) -> Report:
     return Report(
         anchored=anchored,
         chain_id=bundle.network.chain_id,
@@ -135,7 +151,8 @@ def _report(bundle: Bundle, anchored: bool, head: FinalHead) -> Report:
         signer=head.signer,
         head_height=head.height,
         head_time_ms=head.time_ms,
-        signatures_checked=head.signatures,
+        signatures_checked=head.signatures + (0 if witnessed is None else witnessed.signatures),
+        cosigned_by=() if witnessed is None else witnessed.groups,
     )
 
 

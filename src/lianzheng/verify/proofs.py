@@ -18,14 +18,17 @@ _TYPES: dict[str, type[ProofAnswer]] = {"state": StateAnswer, "log": LogAnswer, 
 def verify_proof(data: bytes, trust: bytes, old_root: bytes | None = None) -> ProofAnswer:
     """The typed proof, if everything in it follows from the trust file; ``old_root`` is for proofs of growth.
 
-    Raises ``VerificationError``: ``proof_malformed``, ``network_foreign``, ``app_hash_mismatch``,
+    Raises ``VerificationError``: ``proof_malformed``, ``network_foreign``, ``trust_without_signers``,
+    ``app_hash_mismatch``,
     ``state_path_invalid``, ``inclusion_invalid``, ``consistency_invalid``, ``root_missing``, and those
     of ``verify_final_head``.
     """
     answer = _decode(data)
-    network = decode_trust(trust).network()
+    network = decode_trust(trust)
     if answer.chain_id != network.chain_id:
         raise VerificationError("network_foreign", "The proof belongs to another network than the trust file.")
+    if network.signers is None:
+        raise VerificationError("trust_without_signers", "A proof stands under signers; the trust file names none.")
     try:
         head = parse_head(answer.head)
         changes = tuple(map(parse_head, answer.head_chain))

@@ -43,6 +43,8 @@ class Report:
     head_height: int
     head_time_ms: int
     signatures_checked: int
+    cosigned_by: tuple[str, ...] = ()
+    """Control groups whose cosignatures on the bundle's checkpoint count (EV-6)."""
 
     @property
     def exit_code(self) -> int:
@@ -56,13 +58,15 @@ class Report:
             if self.anchored
             else "CONSISTENT BUT UNANCHORED: the bundle agrees with itself; no trust file vouches for its ledger."
         )
-        head = (
+        head: tuple[str, ...] = (
             verdict,
             f"network      {self.chain_id}",
             f"case         {self.case_id}  ({len(self.records)} records)",
             f"institution  {self.institution}",
             f"head         block {self.head_height}, {_utc8(self.head_time_ms)}, signed by {self.signer}",
         )
+        if self.cosigned_by:
+            head = (*head, f"checkpoint   cosigned by {', '.join(self.cosigned_by)}")
         return head + tuple(_record_line(number, record) for number, record in enumerate(self.records, 1))
 
 

@@ -9,6 +9,10 @@ import pytest
 from bundle_kit import as_json, valid
 from cli_kit import Run
 from lianzheng.encoding.canonical import encode, parse
+from witness_kit import REGULATOR, B, scene
+
+DAY = "2026-12-31"
+"""Within a year of the bundle's records, whenever the tests run."""
 
 
 @pytest.fixture
@@ -20,14 +24,30 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_accepted_is_0(run: Run, files: tuple[Path, Path]) -> None:
-    ended = run("verify", files[0], "--trust", files[1])
+    ended = run("verify", files[0], "--trust", files[1], "--as-of", DAY)
     assert ended.status == 0
     assert ended.out.startswith("VALID")
-    report = run("verify", files[0], "--trust", files[1], "--json")
+    report = run("verify", files[0], "--trust", files[1], "--as-of", DAY, "--json")
     found = parse(report.out.encode())
     assert report.status == 0
     assert (found["verdict"], found["records"]) == ("valid", 3)
     assert set(found) == {"verdict", "chain_id", "case_id", "institution", "records", "head_height"}
+
+
+def test_what_is_older_than_a_year_needs_a_checkpoint(run: Run, files: tuple[Path, Path], tmp_path: Path) -> None:
+    """EV-6; the records are of September 2026."""
+    ended = run("verify", files[0], "--trust", files[1], "--as-of", "2028-01-01", "--json")
+    assert (ended.status, parse(ended.out.encode())["code"]) == (1, "checkpoint_required")
+    under, trust = tmp_path / "under.bundle.json", tmp_path / "witnesses.trust.json"
+    under.write_bytes(scene().bundle)
+    trust.write_bytes(scene().believing(REGULATOR, B, least=2))
+    ended = run("verify", under, "--trust", trust, "--as-of", "2028-01-01")
+    assert ended.status == 0
+    assert "cosigned by b, regulator" in ended.out
+    assert run("verify", under, "--trust", files[1], "--as-of", "2028-01-01").status == 1
+    assert run("verify", under).status == 3
+    for day in ("2028-13-01", "2028-1-1", "tomorrow", "٢٠٢٨-01-01"):
+        assert run("verify", under, "--as-of", day).status == 2
 
 
 def test_without_trust_it_is_3(run: Run, files: tuple[Path, Path]) -> None:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from lianzheng.evidence.model.anchor import AnchorPayload, AnchorState, LogEntry, anchor_digest
-from lianzheng.evidence.model.bundle import AnchorItem, Bundle, CaseHead, LedgerItem, Network, RecordItem, TrustFile
+from lianzheng.evidence.model.bundle import (
+    AnchorItem,
+    Bundle,
+    BundleBody,
+    CaseHead,
+    CheckpointBundle,
+    LedgerItem,
+    Network,
+    RecordItem,
+    TrustedWitness,
+    TrustFile,
+    WitnessTrust,
+)
 from lianzheng.evidence.model.promise import Acknowledgement, Promise, PromiseBody, promise_bytes
 from lianzheng.evidence.model.record import (
     CaptureContext,
@@ -22,8 +34,10 @@ __all__ = [
     "AnchorPayload",
     "AnchorState",
     "Bundle",
+    "BundleBody",
     "CaptureContext",
     "CaseHead",
+    "CheckpointBundle",
     "Document",
     "DocumentDigest",
     "EvidenceRecord",
@@ -35,6 +49,8 @@ __all__ = [
     "PromiseBody",
     "RecordItem",
     "TrustFile",
+    "TrustedWitness",
+    "WitnessTrust",
     "anchor_digest",
     "digest_document",
     "leaves_of",

@@ -17,9 +17,28 @@ from lianzheng.ledger.block import SignedHead
 from lianzheng.ledger.cometbft import CometHead, Validator
 from lianzheng.ledger.cometbft.powers import genesis_validators
 from lianzheng.ledger.genesis import Genesis, genesis_digest
-from lianzheng.limits import BUNDLE_RECORDS_MAX, MERKLE_PATH_MAX, SIGNER_CHANGES_MAX, VALIDATORS_MAX
+from lianzheng.limits import (
+    BUNDLE_RECORDS_MAX,
+    MERKLE_PATH_MAX,
+    NOTE_BYTES_MAX,
+    NOTE_SIGNATURES_MAX,
+    SIGNER_CHANGES_MAX,
+    VALIDATORS_MAX,
+)
 
-__all__ = ["AnchorItem", "Bundle", "CaseHead", "LedgerItem", "Network", "RecordItem", "TrustFile"]
+__all__ = [
+    "AnchorItem",
+    "Bundle",
+    "BundleBody",
+    "CaseHead",
+    "CheckpointBundle",
+    "LedgerItem",
+    "Network",
+    "RecordItem",
+    "TrustFile",
+    "TrustedWitness",
+    "WitnessTrust",
+]
 
 Multikey = Annotated[str, StringConstraints(pattern=r"^z[1-9A-HJ-NP-Za-km-z]{40,60}$")]
 Path = Annotated[tuple[Bytes32, ...], Field(strict=False, max_length=MERKLE_PATH_MAX)]
@@ -28,6 +47,10 @@ Signers = (
     | Annotated[tuple[Validator, ...], Field(strict=False, min_length=1, max_length=VALIDATORS_MAX)]
 )
 """Who signed heads at genesis: the embedded engine's one key, or CometBFT's validators in its order."""
+
+
+NoteText = Annotated[str, StringConstraints(min_length=1, max_length=NOTE_BYTES_MAX)]
+"""A signed note, as text (C2SP signed-note)."""
 
 
 class Network(Record):
@@ -77,16 +100,28 @@ class LedgerItem(Record):
     """One signed head per change of signers since genesis, oldest first; empty if there was none."""
 
 
-class Bundle(Record):
-    """All records of one case, in order."""
+class BundleBody(Record):
+    """What a bundle holds, with or without a checkpoint."""
 
-    v: Literal[1] = 1
     network: Network
     case: CaseHead
     records: Annotated[tuple[RecordItem, ...], Field(strict=False, min_length=1, max_length=BUNDLE_RECORDS_MAX)]
     anchors: Annotated[tuple[AnchorItem, ...], Field(strict=False, min_length=1, max_length=BUNDLE_RECORDS_MAX)]
     """Ascending by log index; each used by a record, in the records' order."""
     ledger: LedgerItem
+
+
+class Bundle(BundleBody):
+    """All records of one case, in order."""
+
+    v: Literal[1] = 1
+
+
+class CheckpointBundle(BundleBody):
+    """The same under a cosigned checkpoint: ``ledger`` is that of its height (EV-6, B33)."""
+
+    v: Literal[2] = 2
+    checkpoint: NoteText
 
 
 class TrustFile(Record):
@@ -106,3 +141,26 @@ class TrustFile(Record):
     def network(self) -> Network:
         """The same members as a bundle names them."""
         return Network(chain_id=self.chain_id, genesis_digest=self.genesis_digest, signers=self.signers)
+
+
+class TrustedWitness(Record):
+    """Whose cosignatures count, and for whom (CON-7)."""
+
+    control_group: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    key: Annotated[str, StringConstraints(min_length=1, max_length=400)]
+    """Verifier key of signed-note: name, key id, public key."""
+
+
+class WitnessTrust(Record):
+    """A trust file that believes cosigners, beside the network's signers or in their place (EV-4, EV-6)."""
+
+    v: Literal[2] = 2
+    chain_id: ChainId
+    genesis_digest: Bytes32
+    signers: Signers | None
+    """Null: only what stands under a checkpoint is believed."""
+    witnesses: Annotated[tuple[TrustedWitness, ...], Field(strict=False, min_length=1, max_length=NOTE_SIGNATURES_MAX)]
+    cosignatures: Annotated[int, Field(ge=1, le=NOTE_SIGNATURES_MAX)]
+    """Distinct control groups that must have cosigned."""
+    checkpoint: NoteText | None
+    """The one note whose text is believed; null: any that enough of them cosigned."""
