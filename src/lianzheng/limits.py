@@ -359,3 +359,6 @@ CLOCK_SKEW_MS = 5 * 60 * 1000
 
 SD_POINTERS_MAX = 256
 """JSON pointers of a selective disclosure: more than a credential has members."""
+
+SD_VALUE_CHARS_MAX = 512 * 1024
+"""A selective-disclosure proof value: 88 characters a statement, of which there are at most ``RDF_QUADS_MAX``."""

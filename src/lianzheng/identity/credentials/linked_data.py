@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,7 +25,16 @@ from lianzheng.errors import FormatError, LianzhengError
 from lianzheng.identity.credentials.contexts import load_context
 from lianzheng.limits import RDF_BLANK_NODES_MAX, RDF_QUADS_MAX, RDF_WORK_MAX
 
-__all__ = ["Canonical", "Dataset", "canonicalize", "canonicalize_dataset", "serialize", "to_dataset"]
+__all__ = [
+    "Canonical",
+    "Dataset",
+    "canonicalize",
+    "canonicalize_dataset",
+    "compact",
+    "expand",
+    "serialize",
+    "to_dataset",
+]
 
 Dataset = dict[str, list[dict[str, Any]]]
 """Graph name (``@default`` or a name) to triples, each ``{"subject", "predicate", "object"}`` of PyLD's terms."""
@@ -56,22 +67,26 @@ def to_dataset(document: JsonObject) -> Dataset:
     Raises ``FormatError``: ``context_unknown``, ``term_undefined``, ``iri_relative``, ``jsonld_invalid`` (which holds
     the redefinition of a protected term), ``rdf_too_complex``.
     """
-    options = {
-        "base": _BASE,
-        "documentLoader": _load,
-        "contextResolver": ContextResolver(_resolved, _load),
-        "rdfDirection": "i18n-datatype",  # otherwise a text's direction would not be signed
-    }
-    try:
-        dataset: Dataset = _Strict().to_rdf(document, options)
-    except JsonLdError as error:
-        raise _reason(error) from error
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise FormatError("jsonld_invalid", "The document is not valid JSON-LD.", detail=repr(type(error))) from error
+    with _refusing():
+        dataset: Dataset = _Strict().to_rdf(document, _options())
     for graph, triples in dataset.items():
         unique = {serialize(triple, graph): triple for triple in triples}  # a dataset is a set
         dataset[graph] = list(unique.values())
     return dataset
+
+
+def expand(document: JsonObject) -> list[Any]:
+    """The expanded form of ``document``. Errors as of :func:`to_dataset`."""
+    with _refusing():
+        expanded: list[Any] = _Strict().expand(document, _options())
+    return expanded
+
+
+def compact(expanded: list[Any], context: Any) -> JsonObject:
+    """``expanded`` in the terms of ``context``. Errors as of :func:`to_dataset`."""
+    with _refusing():
+        value: JsonObject = JsonLdProcessor().compact(expanded, {"@context": context}, _options())
+    return value
 
 
 def canonicalize_dataset(dataset: Dataset, algorithm: str = "sha256") -> Canonical:
@@ -211,6 +226,26 @@ def _check_iris(values: Any, keyword: str = "") -> None:
         if isinstance(text, str) and _ABSOLUTE.match(text) and not text.startswith(_BASE):
             continue
         raise FormatError("iri_relative", "The document has an identifier or a type that is not an absolute IRI.")
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "base": _BASE,
+        "documentLoader": _load,
+        "contextResolver": ContextResolver(_resolved, _load),
+        "rdfDirection": "i18n-datatype",  # otherwise a text's direction would not be signed
+    }
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Whatever PyLD raises on a strange document, as a typed refusal."""
+    try:
+        yield
+    except JsonLdError as error:
+        raise _reason(error) from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise FormatError("jsonld_invalid", "The document is not valid JSON-LD.", detail=repr(type(error))) from error
 
 
 def _load(url: str, _options: Any) -> Any:
