@@ -29,6 +29,7 @@ from lianzheng.identity.did.model import (
 )
 from lianzheng.identity.resolver import read_did
 from lianzheng.ledger.context import StateView
+from lianzheng.ledger.ports import StateProof
 from lianzheng.ledger.sender import sign_transaction
 from lianzheng.ledger.transaction import Transaction, TransactionBody
 
@@ -109,6 +110,7 @@ class Network:
     def __init__(self, schema: int = 2) -> None:
         self.machine = Machine(make_genesis(schema=schema))
         self.height, self.time_ms = 0, START_MS
+        self.sent: list[Transaction] = []
 
     @property
     def state(self) -> StateView:
@@ -118,6 +120,7 @@ class Network:
         return read_did(self.state, holder.did)
 
     def send(self, transaction: Transaction) -> str:
+        self.sent.append(transaction)
         self.height, self.time_ms = self.height + 1, self.time_ms + 1000
         code = self.machine.execute_block(self.height, self.time_ms, [transaction.to_bytes()])[0].code
         self.machine.commit()
@@ -196,4 +199,29 @@ class Network:
         return sign_transaction(body, lambda message: ed25519.sign(seed, message))
 
 
-__all__ = ["Holder", "Network"]
+class MachineLedger:
+    """``ProvingLedger`` over a network's machine: the real trees, under a head that nobody signed."""
+
+    def __init__(self, network: Network) -> None:
+        self._machine = network.machine
+
+    @property
+    def state(self) -> StateView:
+        return self._machine.committed_state
+
+    async def prove_state(self, key: str, height: int | None = None) -> StateProof:
+        value, path = self._machine.state_path(key, height)
+        roots = self._machine.roots(height)
+        return StateProof(
+            key=key,
+            value=value,
+            path=path,
+            log_size=roots.log_size,
+            log_root=roots.log_root,
+            state_root=roots.state_root,
+            schema=roots.schema,
+            head={"height": roots.height},
+        )
+
+
+__all__ = ["Holder", "MachineLedger", "Network"]

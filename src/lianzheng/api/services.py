@@ -28,6 +28,7 @@ from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
 from lianzheng.flows.task_desk import TaskDesk
 from lianzheng.governance.service import MemberDirectory
+from lianzheng.identity.resolution.resolver import Resolver
 from lianzheng.identity.service import IssuerService
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import LedgerEngine, Receipt
@@ -107,6 +108,7 @@ class NodeServices:
     sender: TransactionSender
     directory: MemberDirectory
     issuer: IssuerService
+    resolver: Resolver
     clients: ClientBook
     test_network: bool
     jobs: Jobs

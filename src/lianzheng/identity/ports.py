@@ -6,7 +6,7 @@ from typing import Protocol
 
 from lianzheng.ledger.context import StateView
 
-__all__ = ["CustomerDirectory", "EnrolmentStore", "LedgerReader"]
+__all__ = ["CustomerDirectory", "EnrolmentStore", "LedgerReader", "WebFetcher"]
 
 
 class LedgerReader(Protocol):
@@ -42,3 +42,14 @@ class EnrolmentStore(Protocol):
 
     async def add_issued(self, did: str, period: int, client_reference: str, credential: bytes, time_ms: int) -> None:
         """Note what was issued to whom."""
+
+
+class WebFetcher(Protocol):
+    """Documents of others from the web, over https and from public addresses only."""
+
+    async def fetch(self, url: str) -> bytes:
+        """The body, of bounded size, within bounded time.
+
+        Raises ``NotFoundError`` ``did_unknown`` (404, 410, no such host); ``RefusedError`` ``fetch_forbidden`` (where
+        the URL or a redirect leads); ``UnavailableError`` ``fetch_failed``; ``FormatError`` ``too_large``.
+        """

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import NotFoundError
-from lianzheng.identity.model import DidRecord, did_state_key, public_key
+from lianzheng.identity.did.model import DidRecord, Relationship, did_state_key, public_key
 from lianzheng.ids import check_did
 from lianzheng.ledger.context import StateView
 
-__all__ = ["did_document", "read_did", "resolution_result", "resolve_key"]
+__all__ = ["did_document", "read_did", "resolve_key"]
 
 _CONTEXT = ["https://www.w3.org/ns/did/v1.1", "https://w3id.org/security/multikey/v1"]
 
@@ -30,7 +30,12 @@ def did_document(record: DidRecord) -> JsonObject:
             for key in record.keys
         ],
     }
-    for purpose in ("authentication", "assertionMethod"):
+    control = record.controls
+    if control.controllers:
+        document["controller"] = [record.did, *control.controllers]
+    if control.also_known_as:
+        document["alsoKnownAs"] = list(control.also_known_as)
+    for purpose in get_args(Relationship):
         methods = [record.did + key.id for key in record.keys if purpose in key.purposes]
         if methods:
             document[purpose] = methods
@@ -40,15 +45,6 @@ def did_document(record: DidRecord) -> JsonObject:
             for service in record.services
         ]
     return document
-
-
-def resolution_result(record: DidRecord) -> JsonObject:
-    """What a DID resolver answers: document and metadata (DID Resolution)."""
-    return {
-        "didDocument": did_document(record),
-        "didDocumentMetadata": {"versionId": str(record.version), "deactivated": record.status != "active"},
-        "didResolutionMetadata": {"contentType": "application/did"},
-    }
 
 
 def read_did(state: StateView, did: str) -> DidRecord:

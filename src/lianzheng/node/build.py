@@ -14,6 +14,7 @@ from lianzheng import __version__
 from lianzheng.adapters.consensus.embedded import EmbeddedSequencer
 from lianzheng.adapters.keystore.passphrase import load_passphrase
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
+from lianzheng.adapters.resolution.web import GuardedFetcher
 from lianzheng.adapters.sources.file import FileFormat, SourceFile, open_source
 from lianzheng.adapters.sources.spool import Spool
 from lianzheng.adapters.storage.asks import AskRepository
@@ -57,6 +58,10 @@ from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
 from lianzheng.flows.task_desk import TaskDesk
 from lianzheng.governance.service import MemberDirectory
+from lianzheng.identity.resolution.did_key import KeyDriver
+from lianzheng.identity.resolution.did_lz import LedgerDriver
+from lianzheng.identity.resolution.did_web import WebDriver
+from lianzheng.identity.resolution.resolver import Resolver
 from lianzheng.identity.service import IssuerIdentity, IssuerService
 from lianzheng.ids import chain_of_did
 from lianzheng.ledger.context import StateView
@@ -178,6 +183,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         sender=base.sender,
         directory=base.directory,
         issuer=_issuer(base, clients, test_network),
+        resolver=_resolver(base),
         clients=clients,
         test_network=test_network,
         jobs=Jobs(clock, _log_failed_job),
@@ -279,6 +285,11 @@ def _views(base: _Base, datasets: DatasetRepository) -> ViewService:
         base.genesis.chain_id,
         base.config.did,
     )
+
+
+def _resolver(base: _Base) -> Resolver:
+    ledger = LedgerDriver(base.engine, base.genesis.chain_id)
+    return Resolver({"lz": ledger, "key": KeyDriver(), "web": WebDriver(GuardedFetcher(), base.clock)})
 
 
 def _issuer(base: _Base, clients: ClientBook, test_network: bool) -> IssuerService:

@@ -1,37 +1,128 @@
-"""DID resolution (``GET /1.0/identifiers/{did}``)."""
+"""DID resolution over HTTP (W3C DID Resolution §12.1): ``GET /1.0/identifiers/{did}``, as universal resolvers ask."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
 
 from lianzheng.api.services import NodeServices
-from lianzheng.errors import FormatError, NotFoundError
-from lianzheng.identity.resolver import read_did, resolution_result
+from lianzheng.encoding.canonical import JsonObject
+from lianzheng.errors import FormatError, LianzhengError, NotFoundError
+from lianzheng.identity.resolution import media
+from lianzheng.identity.resolution.media import Media
+from lianzheng.identity.resolution.model import Dereferenced, Resolved, error_object, status_of
+from lianzheng.identity.resolution.resolver import read_request
+from lianzheng.identity.resolution.url import parse_did_url, parse_query
 
 __all__ = ["create_router"]
 
-_MEDIA_TYPE = "application/did-resolution"
+_PATH = "/1.0/identifiers/"
+_CUT = re.compile(r"%(?:23|3[fF])")
+_RESULT_CONTEXT = "https://w3id.org/did-resolution/v1"
+_SUMMARY = (
+    "A DID's document, or what a DID URL names. Options as query parameters: versionId, versionTime, proof, noCache, "
+    "expandRelativeUrls, service, serviceType, relativeRef, verificationRelationship, accept."
+)
 
 
 def create_router(services: NodeServices) -> APIRouter:
-    """The resolver over this node's committed state."""
+    """The resolver over this node's committed state and the other methods' drivers."""
     router = APIRouter(tags=["identity"])
 
-    @router.get("/1.0/identifiers/{did}")
-    async def resolve(did: str) -> JSONResponse:
-        """Document and metadata of a did:lz identifier; 400 for a malformed one, 404 for an unknown one."""
-        try:
-            return JSONResponse(resolution_result(read_did(services.engine.state, did)), media_type=_MEDIA_TYPE)
-        except FormatError:
-            return _error(400, "INVALID_DID", "The DID is malformed.")
-        except NotFoundError:
-            return _error(404, "NOT_FOUND", "The ledger has no such DID.")
+    @router.get("/1.0/identifiers/{did:path}", description=_SUMMARY, response_class=JSONResponse)
+    async def resolve(did: str, request: Request) -> Response:
+        return await _answer(services, _raw_identifier(request), request)
 
     return router
 
 
-def _error(status: int, name: str, title: str) -> JSONResponse:
-    error = {"type": f"https://www.w3.org/ns/did#{name}", "title": title}
-    body = {"didDocument": None, "didDocumentMetadata": {}, "didResolutionMetadata": {"error": error}}
-    return JSONResponse(body, status_code=status, media_type=_MEDIA_TYPE)
+async def _answer(services: NodeServices, identifier: str, http: Request) -> Response:
+    shape = media.RESOLUTION
+    try:
+        url = parse_did_url(identifier)
+        parameters = _merged(url.parameters, parse_query(http.url.query))
+        accept = parameters.pop("accept", None) or http.headers.get("accept")
+        names_part = bool(url.path) or url.fragment is not None
+        wanted = {"service", "serviceType"} & {*parameters}
+        shape = media.DEREFERENCING if names_part or wanted else shape
+        chosen = media.choose(accept, dereferences=names_part or bool(wanted), services=bool(wanted))
+        shape = media.DEREFERENCING if chosen.shape == "dereferencing" else shape
+        asked = read_request(parameters)
+        if shape is media.DEREFERENCING:
+            return _dereferenced(await services.resolver.dereference(url, asked), chosen)
+        return _resolved(await services.resolver.resolve(url.did, asked), chosen)
+    except LianzhengError as error:
+        return _refused(error, shape)
+
+
+def _resolved(found: Resolved, chosen: Media) -> Response:
+    if found.error is not None:
+        return _refused(found.error, media.RESOLUTION, found.resolution_metadata)
+    status = 410 if found.deactivated else 200
+    if chosen.shape == "document":
+        return _json(found.document, status, chosen)
+    body: JsonObject = {
+        "didDocument": found.document,
+        "didDocumentMetadata": found.document_metadata,
+        "didResolutionMetadata": {"contentType": "application/did", **found.resolution_metadata},
+    }
+    if chosen.profile:
+        body["@context"] = _RESULT_CONTEXT
+    return _json(body, status, chosen)
+
+
+def _dereferenced(found: Dereferenced, chosen: Media) -> Response:
+    gone = found.content_metadata.get("deactivated") is True
+    if found.urls and chosen.shape in ("urls", "dereferencing") and not gone:
+        return Response(status_code=303, headers={"location": found.urls[0]})
+    if chosen.shape == "urls" and not gone:
+        raise NotFoundError("did_resource_unknown", "The service has no endpoint that is a web address.")
+    status = 410 if gone else 200
+    if chosen.shape == "document":
+        return _json(found.content, status, chosen)
+    metadata = {"contentType": "application/did", **found.metadata}
+    return _json(_dereferencing_body(found.content, metadata, found.content_metadata), status, media.DEREFERENCING)
+
+
+def _dereferencing_body(content: Any, metadata: JsonObject, content_metadata: JsonObject) -> JsonObject:
+    """Both names of the content: the drafts' text and examples differ in them."""
+    return {
+        "content": content,
+        "contentStream": content,
+        "contentMetadata": content_metadata,
+        "dereferencingMetadata": metadata,
+    }
+
+
+def _refused(error: LianzhengError, shape: Media, metadata: JsonObject | None = None) -> Response:
+    described = {**(metadata or {}), "error": error_object(error)}
+    if shape.shape == "dereferencing":
+        return _json(_dereferencing_body(None, described, {}), status_of(error), media.DEREFERENCING)
+    body = {"didDocument": None, "didDocumentMetadata": {}, "didResolutionMetadata": described}
+    return _json(body, status_of(error), media.RESOLUTION)
+
+
+def _json(body: Any, status: int, chosen: Media) -> Response:
+    return JSONResponse(body, status_code=status, headers={"content-type": chosen.header, "vary": "accept"})
+
+
+def _raw_identifier(request: Request) -> str:
+    """The identifier as it was sent: a percent sign may be the DID's own (did:web ports) or the transport's.
+
+    One that starts with ``did:`` was not encoded for transport, save for the two characters that cut a URL off.
+    """
+    raw = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0]
+    sent = raw.partition(_PATH)[2]
+    if sent.startswith("did:"):
+        return _CUT.sub(lambda found: unquote(found.group()), sent)
+    return unquote(sent)
+
+
+def _merged(own: dict[str, str], options: dict[str, str]) -> dict[str, str]:
+    if any(own[name] != options[name] for name in {*own} & {*options}):
+        raise FormatError("did_options_invalid", "The DID URL and the request name different values for an option.")
+    return own | options

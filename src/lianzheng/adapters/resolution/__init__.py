@@ -1,0 +1,1 @@
+"""Fetching documents of others for DID resolution."""
