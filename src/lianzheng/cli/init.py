@@ -48,6 +48,30 @@ def member(
     _CONSOLE.print("next    lianzheng init network --member …/member.json … --out genesis.json", markup=False)
 
 
+@app.command("witness")
+def witness(
+    out: Annotated[Path, typer.Option("--dir", help="New folder for keys, certificate and configuration.")],
+    name: Annotated[str, typer.Option(help="Name on its signatures, such as regulator.example/w1.")],
+    host: Annotated[str, typer.Option(help="Name or IPv4 address at which members reach it.")] = "127.0.0.1",
+    internal_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of its internal API.")] = 8420,
+    peer_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of its peer API (mutual TLS).")] = 8421,
+) -> None:
+    """Make the home of a regulator's or auditor's node that follows the chain without a vote and cosigns checkpoints.
+
+    Put the network's genesis.json into it. Members who let it follow add what is printed to their node.toml.
+    """
+    from lianzheng.node.setup import create_witness_home
+
+    key = create_witness_home(out, name, host, internal_port, peer_port)
+    _CONSOLE.print(f"home    {out}\nnext    lianzheng node run --config {out}/node.toml", markup=False)
+    _CONSOLE.print("members add, with a copy of its peer.crt.pem:\n", markup=False)
+    _CONSOLE.print(
+        f'[[ledger.witness]]\nname = "{name}"\nkey = "{key}"\ncertificate = "witness.crt.pem"\n'
+        f'endpoint = "https://{host}:{peer_port}"',
+        markup=False,
+    )
+
+
 @app.command("application")
 def application(
     config: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="node.toml of the new member's home.")],

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from lianzheng import __version__
-from lianzheng.cli import alliance, dataset, init, network, node
+from lianzheng.cli import alliance, dataset, evidence, init, network, node
 from lianzheng.cli.demo import demo
 from lianzheng.cli.verify import verify
 from lianzheng.errors import LianzhengError
@@ -35,6 +35,7 @@ app.add_typer(network.app, name="network")
 app.add_typer(node.app, name="node")
 app.add_typer(alliance.app, name="alliance")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(evidence.app, name="evidence")
 app.command("verify")(verify)
 app.command("demo")(demo)
 

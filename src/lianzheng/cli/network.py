@@ -92,6 +92,21 @@ def status(
     _CONSOLE.print(table)
 
 
+@app.command("checkpoint")
+def checkpoint(
+    config: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="node.toml of the running node.")],
+    out: Annotated[Path, typer.Option("--out", help="New file for the note; nothing is overwritten.")],
+) -> None:
+    """Have the other members and the witnesses cosign a checkpoint now, keep it, and write the note (C2SP)."""
+    from lianzheng.cli.evidence import ask_node, save_new
+
+    found = ask_node(config, lambda node: node.post("/api/v1/ledger/checkpoints"))
+    save_new(out, str(found["note"]).encode())
+    _CONSOLE.print(f"height {found['height']}, cosigned by {', '.join(found['groups'])}", markup=False)
+    for name, code in sorted(found["failed"].items()):
+        _CONSOLE.print(f"not by {name}: {code}", markup=False)
+
+
 def _milliseconds(text: str) -> int:
     found = re.fullmatch(r"([0-9]{1,9})(ms|s|m|h)", text)
     value = int(found[1]) * _UNITS[found[2]] if found else 0

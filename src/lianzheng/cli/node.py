@@ -26,7 +26,11 @@ def run(
     peer_port: Annotated[int | None, typer.Option(help="Port of the peer API instead of the file's.")] = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. Logs are JSON lines on standard output; keys are never asked for at a prompt."""
-    from lianzheng.node.config import load_config, with_address
+    from lianzheng.node.config import NodeConfig, load_any_config, with_address
     from lianzheng.node.run import run_node
 
-    asyncio.run(run_node(with_address(load_config(config), host, port, peer_port)))
+    found = load_any_config(config)
+    if isinstance(found, NodeConfig):
+        asyncio.run(run_node(with_address(found, host, port, peer_port)))
+    else:
+        asyncio.run(run_node(with_address(found, host, port, peer_port)))

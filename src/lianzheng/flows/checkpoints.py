@@ -14,6 +14,7 @@ from typing import Protocol
 from lianzheng.clock import Clock
 from lianzheng.encoding.multikey import ED25519_PUB, encode_multikey
 from lianzheng.errors import ConflictError, LianzhengError, NotFoundError, RefusedError, UnavailableError
+from lianzheng.evidence.model import TrustedWitness, TrustFile, WitnessTrust
 from lianzheng.governance.service import MemberDirectory
 from lianzheng.identity.model import DidRecord, did_state_key, public_key
 from lianzheng.ledger.checkpoint import Checkpoint, cosigner_key, log_key, origin_of
@@ -31,7 +32,7 @@ from lianzheng.ledger.note import (
 )
 from lianzheng.limits import NOTE_BYTES_MAX
 
-__all__ = ["CheckpointDesk", "Collected", "CosignLink", "Cosigner", "members_as_cosigners"]
+__all__ = ["CheckpointDesk", "Collected", "CosignLink", "Cosigner", "members_as_cosigners", "witness_trust"]
 
 _HOUR_MS = 3600 * 1000
 _FIRST_MS = 60 * 1000
@@ -72,6 +73,21 @@ class CosignLink(Protocol):
 
     async def cosign(self, name: str, note: bytes) -> bytes:
         """Its signature lines. Raises what the transport or that node raises."""
+
+
+def witness_trust(trust: TrustFile, cosigners: Sequence[Cosigner], least: int = 1) -> WitnessTrust:
+    """A trust file that believes these cosigners beside the network's signers; for whoever believes this node."""
+    witnesses = [
+        TrustedWitness(control_group=one.group, key=cosigner_key(one.name, one.public).to_text()) for one in cosigners
+    ]
+    return WitnessTrust(
+        chain_id=trust.chain_id,
+        genesis_digest=trust.genesis_digest,
+        signers=trust.signers,
+        witnesses=tuple(witnesses),
+        cosignatures=least,
+        checkpoint=None,
+    )
 
 
 def members_as_cosigners(directory: MemberDirectory, state: StateView, sequencer: str | None) -> tuple[Cosigner, ...]:

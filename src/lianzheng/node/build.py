@@ -75,7 +75,7 @@ from lianzheng.node.setup import NODE_KEY
 from lianzheng.node.witnesses import Witness, load_witnesses
 from lianzheng.suitability.service import SuitabilityService
 
-__all__ = ["Parts", "build", "load_genesis"]
+__all__ = ["Parts", "build", "load_genesis", "read_genesis"]
 
 _LOG = structlog.get_logger("lianzheng.node")
 _CLIENT_KEY = "client-references"
@@ -126,8 +126,20 @@ def load_genesis(config: NodeConfig) -> Genesis:
     Raises ``ConfigError``: ``genesis_missing``, ``genesis_invalid``, ``genesis_foreign``.
     """
     path = config.ledger.genesis
+    genesis = read_genesis(path)
+    if chain_of_did(config.did) != genesis.chain_id:  # founder or not: who came later stands in the state
+        raise ConfigError(
+            "genesis_foreign",
+            f"{path} is of another network than this node's member.",
+            next_step="Copy the genesis.json of the network that the member's home was made for.",
+        )
+    return genesis
+
+
+def read_genesis(path: Path) -> Genesis:
+    """The genesis in ``path``. Raises ``ConfigError``: ``genesis_missing``, ``genesis_invalid``."""
     try:
-        genesis = Genesis.from_bytes(path.read_bytes(), GENESIS_BYTES_MAX)
+        return Genesis.from_bytes(path.read_bytes(), GENESIS_BYTES_MAX)
     except OSError as error:
         raise ConfigError(
             "genesis_missing", f"{path} cannot be read.", next_step="Copy the network's genesis.json there."
@@ -138,13 +150,6 @@ def load_genesis(config: NodeConfig) -> Genesis:
             f"{path} is no genesis: {error.text}",
             next_step="Copy the network's genesis.json there again and compare its digest with the others'.",
         ) from error
-    if chain_of_did(config.did) != genesis.chain_id:  # founder or not: who came later stands in the state
-        raise ConfigError(
-            "genesis_foreign",
-            f"{path} is of another network than this node's member.",
-            next_step="Copy the genesis.json of the network that the member's home was made for.",
-        )
-    return genesis
 
 
 def build(config: NodeConfig, clock: Clock) -> Parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,12 +19,18 @@ __all__ = [
     "LedgerConfig",
     "NodeConfig",
     "PeerConfig",
+    "WitnessConfig",
     "WitnessPeer",
+    "load_any_config",
     "load_config",
     "with_address",
 ]
 
 Port = Annotated[int, Field(strict=True, ge=0, le=65535)]
+
+
+WitnessName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,119}$")]
+"""As on a witness's signature lines; no colon, so that it is never taken for a DID."""
 
 
 class _Section(BaseModel):
@@ -52,7 +58,7 @@ class PeerConfig(_Section):
 class WitnessPeer(_Section):
     """A regulator's or auditor's node that may follow the chain and cosigns checkpoints, without a vote (EV-6)."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,119}$")]
+    name: WitnessName
     """As on its signature lines, such as ``regulator.example/w1``; no colon, so that it is never taken for a DID."""
     key: Annotated[str, Field(max_length=400)]
     """Its verifier key (C2SP signed-note), as ``lianzheng init witness`` shows it."""
@@ -115,10 +121,35 @@ class NodeConfig(_Section):
     suitability: SuitabilityConfig = SuitabilityConfig()
 
 
+class WitnessConfig(_Section):
+    """The node of a regulator or auditor: it follows the chain, has no vote, and cosigns checkpoints (EV-6)."""
+
+    role: Literal["witness"]
+    name: WitnessName
+    data_dir: Path
+    internal: InternalConfig
+    peer: PeerConfig
+    ledger: LedgerConfig
+    keystore: KeystoreConfig
+
+
+Config = TypeVar("Config", NodeConfig, WitnessConfig)
+
+
 def load_config(path: Path) -> NodeConfig:
-    """The configuration in ``path``. Raises ``ConfigError``: ``config_unreadable``, ``config_invalid``."""
+    """A member's configuration in ``path``. Raises ``ConfigError``: ``config_unreadable``, ``config_invalid``."""
+    return _validated(NodeConfig, path, _read(path))
+
+
+def load_any_config(path: Path) -> NodeConfig | WitnessConfig:
+    """That of a member or, with ``role = "witness"``, of a witness; errors as :func:`load_config`."""
+    raw = _read(path)
+    return _validated(WitnessConfig, path, raw) if raw.get("role") == "witness" else _validated(NodeConfig, path, raw)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(
             "config_unreadable", f"{path} cannot be read.", next_step="Name the file that `lianzheng init` wrote."
@@ -127,8 +158,11 @@ def load_config(path: Path) -> NodeConfig:
         raise ConfigError(
             "config_unreadable", f"{path} is not TOML: {error}.", next_step="Correct the line it names."
         ) from error
+
+
+def _validated(form: type[Config], path: Path, raw: dict[str, Any]) -> Config:
     try:
-        config = NodeConfig.model_validate(raw)
+        config = form.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -138,7 +172,7 @@ def load_config(path: Path) -> NodeConfig:
     return _anchored(config, path.resolve().parent)
 
 
-def _anchored(config: NodeConfig, folder: Path) -> NodeConfig:
+def _anchored(config: Config, folder: Path) -> Config:
     def at(section: _Section) -> dict[str, object]:
         return {name: placed(value) for name, value in section}
 
@@ -147,10 +181,10 @@ def _anchored(config: NodeConfig, folder: Path) -> NodeConfig:
             return tuple(map(placed, value))
         return folder / value if isinstance(value, Path) else at(value) if isinstance(value, _Section) else value
 
-    return NodeConfig.model_validate(at(config))
+    return config.model_validate(at(config))
 
 
-def with_address(config: NodeConfig, host: str | None, port: int | None, peer_port: int | None) -> NodeConfig:
+def with_address(config: Config, host: str | None, port: int | None, peer_port: int | None) -> Config:
     """The configuration with the addresses that the command line names."""
     internal = {"host": host or config.internal.host, "port": config.internal.port if port is None else port}
     peer = {"host": host or config.peer.host, "port": config.peer.port if peer_port is None else peer_port}

@@ -22,7 +22,8 @@ from lianzheng.flows.epochs import begin_renewals
 from lianzheng.governance.model import REACHABLE
 from lianzheng.limits import OUTBOX_KEEP_MS, REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
-from lianzheng.node.config import InternalConfig, NodeConfig, PeerConfig
+from lianzheng.node.config import InternalConfig, NodeConfig, PeerConfig, WitnessConfig
+from lianzheng.node.witness import WitnessNode
 
 __all__ = ["Node", "run_node"]
 
@@ -160,7 +161,7 @@ class Node:
         return None if member is None or member.phase not in REACHABLE else member.did
 
 
-async def run_node(config: NodeConfig) -> None:
+async def run_node(config: NodeConfig | WitnessConfig) -> None:
     """Serve until SIGTERM or SIGINT; what :meth:`Node.start` raises is raised here after everything was closed."""
     structlog.configure(
         processors=[
@@ -173,7 +174,8 @@ async def run_node(config: NodeConfig) -> None:
     stopping = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-    node = Node(config, SystemClock())
+    clock = SystemClock()
+    node = Node(config, clock) if isinstance(config, NodeConfig) else WitnessNode(config, clock)
     told = asyncio.create_task(stopping.wait(), name="signals")
     starting = asyncio.create_task(node.start(), name="start")
     try:

@@ -25,10 +25,19 @@ from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import ConfigError, FormatError
 from lianzheng.governance.validators import VALIDATOR_KEY_ID
 from lianzheng.identity.model import CreationOperation, did_of, ed25519_key
+from lianzheng.ledger.checkpoint import cosigner_key
 from lianzheng.ledger.genesis import Genesis, GenesisMember, Sequencer
 from lianzheng.limits import SCHEMA_MAX
 
-__all__ = ["NODE_KEY", "MemberProfile", "create_genesis", "create_home", "load_card", "save_genesis"]
+__all__ = [
+    "NODE_KEY",
+    "MemberProfile",
+    "create_genesis",
+    "create_home",
+    "create_witness_home",
+    "load_card",
+    "save_genesis",
+]
 
 _CHAIN_ID = re.compile(r"[a-z0-9-]{1,32}\Z")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?\Z")
@@ -120,6 +129,31 @@ def _fill(
         text = _config_text(did_of(operation), host, internal_port, peer_port, engine)
         write_new(folder / "node.toml", text.encode(), 0o644)
     return card
+
+
+def create_witness_home(folder: Path, name: str, host: str, internal_port: int, peer_port: int) -> str:
+    """A new home of a witness's node in ``folder``; its verifier key. Nothing that exists is overwritten.
+
+    Raises ``ConfigError`` ``home_exists``, ``host_invalid``; ``FormatError`` ``note_key_malformed``.
+    """
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise ConfigError("home_exists", f"{folder} exists and is not an empty folder.", next_step="Name a new folder.")
+    if not _HOST.match(host):
+        raise ConfigError(
+            "host_invalid", "The host must be a name or an IPv4 address.", next_step="Name one that members reach."
+        )
+    cosigner_key(name, bytes(32))  # refuses what no signature line could carry, before anything is made
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keystore = SealedFileKeyStore.create(folder / "keys.sealed", create_passphrase_file(folder / "passphrase"))
+    public = keystore.generate_signing_key(NODE_KEY)
+    certificate, private_key = create_certificate(name, host)
+    write_new(folder / "peer.crt.pem", certificate.pem, 0o644)
+    write_new(folder / "peer.key.pem", private_key, 0o600)
+    write_new(folder / "api-token", b64u_encode(secrets.token_bytes(32)).encode() + b"\n", 0o600)
+    text = _config_text("", host, internal_port, peer_port, "embedded")
+    first = f'# A witness\'s node: it follows without a vote.\nrole = "witness"\nname = "{name}"\n'
+    write_new(folder / "node.toml", (first + text.partition('did = ""\n')[2]).encode(), 0o644)
+    return cosigner_key(name, public).to_text()
 
 
 def _card(

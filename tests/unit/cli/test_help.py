@@ -28,6 +28,10 @@ ALL = dict(commands())
 def test_the_commands_are_these() -> None:
     assert {" ".join(path) for path, one in ALL.items() if not getattr(one, "commands", {})} == {
         "verify",
+        "evidence bundle",
+        "evidence trust",
+        "network checkpoint",
+        "init witness",
         "demo",
         "init member",
         "init application",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from lianzheng import __version__
+from lianzheng.api.following import LedgerServices
 from lianzheng.api.internal import (
     checkpoints,
     compute,
@@ -24,8 +25,31 @@ from lianzheng.api.internal import (
 )
 from lianzheng.api.problem import ProblemApp
 from lianzheng.api.services import NodeServices
+from lianzheng.evidence.model import TrustFile
+from lianzheng.flows.checkpoints import witness_trust
 
 __all__ = ["create_internal_app"]
+
+
+def create_witness_app(services: LedgerServices) -> FastAPI:
+    """The same listener at a witness's node: status, explorer, proofs, checkpoints, and the network's trust file."""
+    app = ProblemApp(title="Lianzheng 联证 witness", version=__version__, docs_url=None, redoc_url=None)
+    for create in (ledger.create_router, proofs.create_router, checkpoints.create_router, explorer.create_router):
+        app.include_router(create(services))
+    plain = TrustFile.of_genesis(services.genesis)
+
+    @app.get("/api/v1/network/trust", tags=["evidence"])
+    async def trust() -> Response:
+        """What `lianzheng verify --trust` takes (B34: exact bytes)."""
+        return Response(plain.to_bytes(), media_type="application/json")
+
+    @app.get("/api/v1/network/trust/witnesses", tags=["evidence"])
+    async def witnesses() -> Response:
+        """The same with everybody who cosigns checkpoints, by control group (EV-6)."""
+        found = witness_trust(plain, services.checkpoints.cosigners())
+        return Response(found.to_bytes(), media_type="application/json")
+
+    return app
 
 
 def create_internal_app(services: NodeServices) -> FastAPI:

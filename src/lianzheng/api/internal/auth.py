@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from lianzheng.api.body import BoundedRoute
-from lianzheng.api.services import NodeServices
+from lianzheng.api.following import LedgerServices
 from lianzheng.errors import LianzhengError
 
 __all__ = ["UnauthenticatedError", "operator_router"]
@@ -26,7 +26,7 @@ class UnauthenticatedError(LianzhengError):
     status = 401
 
 
-def operator_router(services: NodeServices, tag: str) -> APIRouter:
+def operator_router(services: LedgerServices, tag: str) -> APIRouter:
     """A router under ``/api/v1`` whose every route needs the operator's token.
 
     The token is looked at before body and parameters, so that nobody without it learns or costs anything.

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from lianzheng.api.following import LedgerServices
 from lianzheng.api.internal.auth import operator_router
-from lianzheng.api.services import NodeServices
 from lianzheng.limits import INT_MAX
 
 __all__ = ["create_router"]
@@ -15,7 +15,7 @@ __all__ = ["create_router"]
 _NOTE = "text/plain; charset=utf-8"
 
 
-def create_router(services: NodeServices) -> APIRouter:
+def create_router(services: LedgerServices) -> APIRouter:
     """Routes under ``/api/v1/ledger/checkpoints``."""
     router, operator = APIRouter(), operator_router(services, "ledger")
 

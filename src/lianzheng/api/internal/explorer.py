@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from lianzheng.api.services import NodeServices
+from lianzheng.api.following import LedgerServices
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import JsonObject, encode
 from lianzheng.errors import FormatError, NotFoundError
@@ -33,7 +33,7 @@ Before = Annotated[str | None, Query(description="`next` of the page before.")]
 Height = Annotated[int, Query(ge=1, le=INT_MAX)]
 
 
-def create_router(services: NodeServices) -> APIRouter:
+def create_router(services: LedgerServices) -> APIRouter:
     """Routes under ``/api/v1/explorer``."""
     router = APIRouter(prefix="/api/v1/explorer", tags=["explorer"])
     _chain_routes(router, services)
@@ -41,7 +41,7 @@ def create_router(services: NodeServices) -> APIRouter:
     return router
 
 
-def _chain_routes(router: APIRouter, services: NodeServices) -> None:
+def _chain_routes(router: APIRouter, services: LedgerServices) -> None:
     @router.get("/blocks")
     async def blocks(before: Before = None, limit: Limit = 50) -> dict[str, Any]:
         """Blocks that hold transactions, newest first."""

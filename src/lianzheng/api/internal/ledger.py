@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from lianzheng.api.body import read_body
-from lianzheng.api.services import NodeServices
+from lianzheng.api.following import LedgerServices
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.genesis import genesis_digest
@@ -21,7 +21,7 @@ __all__ = ["create_router"]
 _SCAN_MAX = 1000
 
 
-def create_router(services: NodeServices) -> APIRouter:
+def create_router(services: LedgerServices) -> APIRouter:
     """Routes under ``/api/v1`` that anybody inside the house may call."""
     router = APIRouter(prefix="/api/v1", tags=["ledger"])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from lianzheng.api.services import NodeServices
+from lianzheng.api.following import LedgerServices
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.ledger.answers import GrowthAnswer, LogAnswer, StateAnswer
 from lianzheng.ledger.ports import ConsistencyProof, LogProof, StateProof
@@ -14,7 +14,7 @@ from lianzheng.ledger.ports import ConsistencyProof, LogProof, StateProof
 __all__ = ["create_router"]
 
 
-def create_router(services: NodeServices) -> APIRouter:
+def create_router(services: LedgerServices) -> APIRouter:
     """Routes under ``/api/v1/ledger/proofs``; each answers in the canonical form that ``verify`` reads."""
     router = APIRouter(prefix="/api/v1/ledger/proofs", tags=["ledger"])
 
@@ -39,7 +39,7 @@ def create_router(services: NodeServices) -> APIRouter:
     return router
 
 
-def _common(services: NodeServices, proof: StateProof | LogProof | ConsistencyProof) -> JsonObject:
+def _common(services: LedgerServices, proof: StateProof | LogProof | ConsistencyProof) -> JsonObject:
     return {
         "chain_id": services.genesis.chain_id,
         "schema": proof.schema,

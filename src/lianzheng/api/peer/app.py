@@ -12,6 +12,7 @@ from lianzheng.compute.gate.requester import GATE_BATCH_PATH, GATE_PATH
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import encode
 from lianzheng.errors import FormatError, RefusedError
+from lianzheng.flows.checkpoints import CheckpointDesk
 from lianzheng.ledger.receipt import encode_receipt
 from lianzheng.limits import (
     BLOCKS_ANSWER_MAX,
@@ -22,7 +23,7 @@ from lianzheng.limits import (
     TRANSACTION_BYTES_MAX,
 )
 
-__all__ = ["PEER_SCOPE_KEY", "create_peer_app"]
+__all__ = ["PEER_SCOPE_KEY", "create_peer_app", "create_witness_peer_app"]
 
 PEER_SCOPE_KEY = "lianzheng.peer"
 """Where the transport leaves the DID of the member whose certificate the connection carries."""
@@ -84,6 +85,19 @@ def create_peer_app(services: NodeServices) -> FastAPI:
         """A revocation signed by its consent key, passed on by another member (AUTH-4)."""
         await services.revocations.accept(await read_body(request, TRANSACTION_BYTES_MAX))
         return Response(b"{}", media_type=_JSON)
+
+    return app
+
+
+def create_witness_peer_app(checkpoints: CheckpointDesk) -> FastAPI:
+    """What a witness's node serves to the members: its signature, and nothing else."""
+    app = ProblemApp(title="Lianzheng witness peer API", version="1", docs_url=None, redoc_url=None)
+
+    @app.post(CHECKPOINTS_PATH)
+    async def checkpoint(request: Request) -> Response:
+        """This witness's signature line on a checkpoint note, if it has replayed the same (EV-6, B33)."""
+        lines = await checkpoints.answer(await read_body(request, NOTE_BYTES_MAX))
+        return Response(lines, media_type="text/plain; charset=utf-8")
 
     return app
 
