@@ -362,3 +362,18 @@ SD_POINTERS_MAX = 256
 
 SD_VALUE_CHARS_MAX = 512 * 1024
 """A selective-disclosure proof value: 88 characters a statement, of which there are at most ``RDF_QUADS_MAX``."""
+
+PRESENTED_MAX = 32
+"""Credentials of one presentation, each of which is verified."""
+
+CREDENTIAL_BYTES_MAX = 256 * 1024
+"""A credential or presentation as it comes in; ours have a few KiB, a photograph in one fits."""
+
+STATUS_LIST_BITS_MIN = 131_072
+"""Bitstring Status List 1.0: 16 KB, so that one index hides among as many."""
+
+STATUS_LIST_BYTES_MAX = 1024 * 1024
+"""Unpacked; 8 Mbit. Compressed zeros shrink a thousandfold, so the bound stands on what comes out."""
+
+STATUS_TTL_MS_MAX = 24 * 3600 * 1000
+"""Longest that a status list is served from the cache, whatever its ttl says: a revocation must arrive."""

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lianzheng.errors import FormatError, VerificationError
 
-__all__ = ["CurveName", "generate", "public_key", "sign", "verify"]
+__all__ = ["CurveName", "coordinates", "generate", "public_key", "sign", "verify"]
 
 CurveName = Literal["P-256", "P-384"]
 _CURVES: dict[CurveName, tuple[ec.EllipticCurve, hashes.HashAlgorithm, int]] = {
@@ -57,6 +57,16 @@ def verify(curve: CurveName, public: bytes, message: bytes, signature: bytes) ->
         key.verify(der, message, ec.ECDSA(algorithm))
     except (InvalidSignature, ValueError):
         raise VerificationError("signature_invalid", "A signature does not verify.") from None
+
+
+def coordinates(curve: CurveName, public: bytes) -> tuple[bytes, bytes]:
+    """Both coordinates of a compressed point, as JSON Web Keys carry them. Raises ``FormatError`` ``key_malformed``."""
+    group, _, width = _CURVES[curve]
+    try:
+        point = ec.EllipticCurvePublicKey.from_encoded_point(group, public).public_numbers()
+    except ValueError as error:
+        raise FormatError("key_malformed", f"A public key is no point of {curve}.") from error
+    return point.x.to_bytes(width, "big"), point.y.to_bytes(width, "big")
 
 
 def _private(curve: CurveName, secret: bytes) -> ec.EllipticCurvePrivateKey:

@@ -14,6 +14,7 @@ from lianzheng.encoding.binary import multibase_decode, multibase_encode
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import FormatError, LianzhengError, VerificationError
 from lianzheng.identity.credentials import ecdsa_sd
+from lianzheng.identity.credentials.datamodel import listed
 from lianzheng.identity.credentials.keys import ProofSigner, ResolveKey
 from lianzheng.identity.credentials.suites import find_suite, signed_bytes
 from lianzheng.identity.credentials.times import xsd_time_ms
@@ -168,9 +169,12 @@ def _covered(document: JsonObject, proofs: Sequence[JsonObject], proof: JsonObje
 
 
 def _context_at_signing(now: Any, then: Any) -> Any:
-    """The context the proof was made under, of which the document's must be a continuation (context substitution)."""
-    now_list, then_list = ([*value] if isinstance(value, list) else [value] for value in (now, then))
-    if now_list[: len(then_list)] != then_list:
+    """The context the proof was made under, which must be the document's (context substitution).
+
+    The JCS suites let a document gain contexts at the end; one gained there gives signed terms a new meaning, so we
+    do not.
+    """
+    if listed(now) != listed(then):
         raise VerificationError("proof_context_mismatch", "The proof was made under another context.")
     return then
 

@@ -1,0 +1,114 @@
+"""Whole verification: form, envelope or proofs, issuer, validity, status. It returns what holds, or raises (CON-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lianzheng.encoding.canonical import JsonObject
+from lianzheng.errors import VerificationError
+from lianzheng.identity.credentials.datamodel import check_credential, check_presentation, issuer_of
+from lianzheng.identity.credentials.enveloped import is_enveloped, open_envelope
+from lianzheng.identity.credentials.keys import ResolveKey
+from lianzheng.identity.credentials.proofs import Expectation, Proven, verify_proofs
+from lianzheng.identity.credentials.times import xsd_time_ms
+from lianzheng.limits import CLOCK_SKEW_MS
+
+__all__ = [
+    "CheckStatus",
+    "CredentialPolicy",
+    "VerifiedCredential",
+    "VerifiedPresentation",
+    "verify_presentation",
+    "verify_vc",
+]
+
+CheckStatus = Callable[[JsonObject], None]
+"""Raises where a credential's ``credentialStatus`` says that it no longer counts, or cannot be found out."""
+
+
+@dataclass(frozen=True)
+class CredentialPolicy:
+    """What a verifier demands. ``proof_only``: the key need not be the issuer's (published vectors need that)."""
+
+    now_ms: int
+    resolve_key: ResolveKey
+    check_status: CheckStatus | None = None
+    proof_only: bool = False
+    cryptosuites: frozenset[str] = frozenset()
+    domain: str | None = None
+    challenge: str | None = None
+    challenge_required: bool = True
+
+
+@dataclass(frozen=True)
+class VerifiedCredential:
+    """A credential that holds: what was signed, by which keys."""
+
+    document: JsonObject
+    proofs: tuple[Proven, ...]
+
+
+@dataclass(frozen=True)
+class VerifiedPresentation:
+    """A presentation that holds, and every credential in it."""
+
+    document: JsonObject
+    proofs: tuple[Proven, ...]
+    credentials: tuple[VerifiedCredential, ...]
+
+
+def verify_vc(document: JsonObject, policy: CredentialPolicy) -> VerifiedCredential:
+    """The credential is well formed, its issuer's own, valid now, and not withdrawn.
+
+    Raises ``FormatError`` of the data model; ``VerificationError``: ``credential_issuer_mismatch``,
+    ``credential_not_yet_valid``, ``credential_expired``, those of ``verify_proofs`` and ``open_envelope``; whatever
+    ``check_status`` raises.
+    """
+    if is_enveloped(document):
+        document, key = open_envelope(document, policy.resolve_key, "assertionMethod")
+        check_credential(document)
+        proofs: tuple[Proven, ...] = (Proven(key.controller, key.controller, "vc+jwt"),)
+    else:
+        check_credential(document)
+        expected = Expectation(policy.now_ms, cryptosuites=policy.cryptosuites)
+        proofs = verify_proofs(document, policy.resolve_key, expected)
+    issuer = issuer_of(document)
+    if not policy.proof_only and not all(proof.controller == issuer for proof in proofs):
+        raise VerificationError("credential_issuer_mismatch", "The credential is signed by somebody else's key.")
+    if "validFrom" in document and policy.now_ms + CLOCK_SKEW_MS < xsd_time_ms(document["validFrom"]):
+        raise VerificationError("credential_not_yet_valid", "The credential is not valid yet.")
+    if "validUntil" in document and policy.now_ms - CLOCK_SKEW_MS >= xsd_time_ms(document["validUntil"]) + 1000:
+        raise VerificationError("credential_expired", "The credential has expired.")
+    if "credentialStatus" in document and policy.check_status is not None:
+        policy.check_status(document)
+    return VerifiedCredential(document, proofs)
+
+
+def verify_presentation(document: JsonObject, policy: CredentialPolicy) -> VerifiedPresentation:
+    """The holder's proof answers this verifier's challenge for its domain, and every credential inside holds.
+
+    Raises ``VerificationError``: ``presentation_holder_mismatch``, ``proof_challenge_mismatch`` and those of
+    ``verify_proofs``; everything of :func:`verify_vc`.
+    """
+    if is_enveloped(document):
+        document, key = open_envelope(document, policy.resolve_key, "authentication")
+        inside = check_presentation(document)
+        proofs: tuple[Proven, ...] = (Proven(key.controller, key.controller, "vp+jwt"),)
+        if policy.challenge_required and (policy.challenge is None or document.get("nonce") != policy.challenge):
+            raise VerificationError("proof_challenge_mismatch", "The presentation answers no challenge of ours.")
+    else:
+        inside = check_presentation(document)
+        expected = Expectation(
+            policy.now_ms, "authentication", policy.domain, policy.challenge, cryptosuites=policy.cryptosuites
+        )
+        if policy.challenge_required and policy.challenge is None:
+            raise VerificationError("proof_challenge_mismatch", "The presentation answers no challenge of ours.")
+        proofs = verify_proofs(document, policy.resolve_key, expected)
+    holder = document.get("holder")
+    named = holder["id"] if isinstance(holder, dict) else holder
+    if named is not None and not policy.proof_only and not all(proof.controller == named for proof in proofs):
+        raise VerificationError(
+            "presentation_holder_mismatch", "The presentation is signed by another than its holder."
+        )
+    return VerifiedPresentation(document, proofs, tuple(verify_vc(one, policy) for one in inside))
