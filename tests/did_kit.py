@@ -177,11 +177,14 @@ class Network:
         payload = self.payload(holder, DidRecover, key=holder.multikey(signer), **changes)
         return self.send(self._sign("did.recover", payload, holder, "#recovery", holder.seed(signer), None))
 
-    def deactivate(self, holder: Holder, *, reveal: Signer | None = None) -> str:
-        key = None if reveal is None else holder.multikey(reveal)
+    def deactivate(
+        self, holder: Holder, *, reveal: Signer | None = None, signer: Signer = 0, show: Signer | None = None
+    ) -> str:
+        shown = reveal if show is None else show
+        key = None if shown is None else holder.multikey(shown)
         payload = self.payload(holder, DidDeactivate, key=key)
         key_id = holder.key_id if reveal is None else "#recovery"
-        seed = holder.seed(0 if reveal is None else reveal)
+        seed = holder.seed(signer if reveal is None else reveal)
         return self.send(self._sign("did.deactivate", payload, holder, key_id, seed, None))
 
     def _sign(

@@ -221,6 +221,15 @@ def test_an_institutions_keys_change_by_several_hands_only(network: Network) -> 
     assert network.update(holder, sender=chief, approvals=(clerk,), **new) == "ok"
 
 
+def test_one_hand_ends_no_institution_by_showing_a_recovery_key_that_it_does_not_hold(network: Network) -> None:
+    boss = network.created(Holder("boss"))
+    control = {"controllers": (boss.did,), "threshold": 2}
+    holder = network.created(Holder(recovery=True, control=control))
+    assert network.deactivate(holder) == "approvals_missing"
+    assert network.deactivate(holder, show="r") == "approvals_missing"
+    assert network.deactivate(holder, reveal="r") == "ok"
+
+
 def test_a_did_is_not_its_own_controller(network: Network) -> None:
     holder = network.created(Holder())
     assert network.update(holder, control={"controllers": (holder.did,)}) == "controller_invalid"

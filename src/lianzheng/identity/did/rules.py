@@ -153,7 +153,7 @@ def deactivate_did(
     revealed = None if sender.name != record.did else revealed_key(payload, record.to_json(), body.key_id)
     if control.next and revealed is None:
         raise RefusedError("rotation_not_committed", "Where commitments stand, a committed key deactivates.")
-    if payload.key is None or not _recovers(control, payload.key):
+    if revealed is None or not _recovers(control, revealed):
         _require_threshold(state, record, payload, _first_voice(record, sender, body, revealed), block.chain_id)
     return _next_version(record, None, block, "did.deactivated")
 
