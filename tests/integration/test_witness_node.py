@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
-from lianzheng.clock import DAY_MS, SystemClock
+from lianzheng.cli.main import app
+from lianzheng.clock import DAY_MS, SystemClock, day_of
 from lianzheng.demo.processes import free_ports
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.errors import LianzhengError, VerificationError
 from lianzheng.evidence.model import CaptureContext, Document
 from lianzheng.identity.idnorm import make_sample_uscc
 from lianzheng.ledger.note import Note
+from lianzheng.limits import BUNDLE_BYTES_MAX
 from lianzheng.node.config import NodeConfig, WitnessConfig, load_any_config
 from lianzheng.node.run import Node
 from lianzheng.node.setup import MemberProfile, create_genesis, create_home, create_witness_home, save_genesis
@@ -114,10 +117,38 @@ async def test_a_witness_follows_cosigns_and_may_do_nothing_else(tmp_path: Path)
             with pytest.raises(VerificationError, match="checkpoint_required"):
                 verify_bundle(plain, file, now_ms + 2 * 365 * DAY_MS)
 
+        await asyncio.to_thread(_from_the_command_line, tmp_path)
+
         status = decode_object(await _get(net.witness._config, "/api/v1/ledger/checkpoints"))
         assert status["checkpoints"][0]["note"] == own.kept.note
         assert b'"follower"' in await _get(net.witness._config, "/api/v1/status")
         assert b'"evidence.anchor"' in await _eventually(net.witness._config, "/api/v1/explorer/transactions")
+
+
+def _from_the_command_line(folder: Path) -> None:
+    """As the guide has it: note, bundle and trust file from running nodes, then the auditor's verdict."""
+
+    def run(*words: object) -> Result:
+        return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+    beta, watch = folder / "beta" / "node.toml", folder / "witness" / "node.toml"
+    note, bundle, trust = folder / "today.note", folder / "case-1.bundle.json", folder / "network.trust.json"
+    done = run("network", "checkpoint", "--config", beta, "--out", note)
+    assert (done.exit_code, "cosigned by beta, regulator" in done.output) == (0, True), done.output
+    assert len(Note.from_bytes(note.read_bytes()).signatures) == 3
+    assert run("evidence", "trust", "--config", watch, "--witnesses", "--out", trust).exit_code == 0
+    words = ("evidence", "bundle", "case-1", "--config", beta, "--out", bundle, "--checkpoint")
+    assert run(*words, "latest").exit_code == 0
+    assert decode_object(bundle.read_bytes(), BUNDLE_BYTES_MAX)["checkpoint"] == note.read_text("utf-8")
+    assert run(*words, "soon").exit_code == 2
+    day = day_of(SystemClock().now_ms() + 2 * 365 * DAY_MS)
+    done = run("verify", bundle, "--trust", trust, "--as-of", day)
+    assert (done.exit_code, f"cosigned by {NAME}" in done.output) == (0, True), done.output
+    with pytest.raises(LianzhengError, match="file_exists"):
+        run(*words, "latest")
+    bundle.unlink()
+    with pytest.raises(LianzhengError, match="checkpoint_unknown"):
+        run(*words, "999999")
 
 
 async def _get(config: WitnessConfig, path: str) -> bytes:

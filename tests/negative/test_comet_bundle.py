@@ -10,13 +10,19 @@ import pytest
 
 from bundle_kit import JsonPath, as_json, valid, walk
 from comet_kit import MEMBERS, Member, make_head
+from lianzheng.clock import DAY_MS
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import decode_object, encode
 from lianzheng.errors import VerificationError
+from lianzheng.evidence.model import WitnessTrust
 from lianzheng.ledger.apphash import app_hash
+from lianzheng.ledger.checkpoint import checkpoint_of
 from lianzheng.ledger.cometbft import CometHead, Validator
+from lianzheng.ledger.cometbft.encoding import header_hash
 from lianzheng.ledger.cometbft.powers import in_order
+from lianzheng.ledger.note import Note
 from lianzheng.verify import EXIT_OK, EXIT_UNANCHORED, verify_bundle
+from witness_kit import REGULATOR, STRANGER
 
 EPSILON = Member("epsilon")
 FIRST = in_order({member.validator: 2520 for member in MEMBERS})
@@ -44,6 +50,28 @@ def comet() -> tuple[bytes, bytes]:
     ledger["head"], ledger["head_chain"] = head.to_json(), [change.to_json()]
     trust = decode_object(valid()[1]) | {"signers": signers}
     return encode(document), encode(trust)
+
+
+def test_ev6_a_checkpoint_over_a_head_of_this_engine() -> None:
+    """Height, block hash, application hash and next validators are the header's; the log has no key of its own."""
+    document, head = decode_object(comet()[0], 2**24), heads()[0]
+    ledger, chain = document["ledger"], document["network"]["chain_id"]
+    made = checkpoint_of(chain, head, ledger["log_size"], b64u_decode(ledger["log_root"]))
+    assert (made.height, made.head_hash) == (4999, header_hash(head.header))
+    assert (made.app_hash, made.signers) == (head.header.app_hash, head.header.next_validators_hash)
+    text, time_s = made.to_text(), head.header.time.ms // 1000 + 1
+    document |= {"v": 2, "checkpoint": Note(text, (REGULATOR.cosign(text, time_s),)).to_bytes().decode()}
+    trust = WitnessTrust.from_json(
+        decode_object(comet()[1])
+        | {"v": 2, "witnesses": [REGULATOR.trusted.to_json()], "cosignatures": 1, "checkpoint": None}
+    ).to_bytes()
+    as_of_ms = head.header.time.ms + 2 * 365 * DAY_MS
+    assert verify_bundle(encode(document), trust, as_of_ms).cosigned_by == ("regulator",)
+    with pytest.raises(VerificationError, match="checkpoint_required"):
+        verify_bundle(comet()[0], comet()[1], as_of_ms)
+    document["checkpoint"] = Note(text, (STRANGER.cosign(text, time_s),)).to_bytes().decode()
+    with pytest.raises(VerificationError, match="cosignature_unknown"):
+        verify_bundle(encode(document), trust, as_of_ms)
 
 
 def with_ledger(**parts: Any) -> bytes:

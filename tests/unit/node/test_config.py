@@ -11,7 +11,9 @@ import pytest
 from lianzheng.clock import ManualClock
 from lianzheng.errors import ConfigError
 from lianzheng.node.build import build, load_genesis
-from lianzheng.node.config import load_config, with_address
+from lianzheng.node.config import NodeConfig, WitnessConfig, load_any_config, load_config, with_address
+from lianzheng.node.setup import create_witness_home
+from lianzheng.node.witnesses import load_witnesses
 from node_kit import make_home, make_network
 
 
@@ -145,3 +147,38 @@ def test_genesis_must_be_there_whole_and_name_the_member(tmp_path: Path) -> None
     path.unlink()
     with pytest.raises(ConfigError, match="genesis_missing"):
         load_genesis(config)
+
+
+def test_a_witness_that_cannot_be_known_is_named(home: Path) -> None:
+    """EV-6: a wrong key would count for nobody, a wrong certificate would let nobody in."""
+    key = create_witness_home(home.parent / "watch", "regulator.example/w1", "127.0.0.1", 1, 2)
+    good = (
+        f'\n[[ledger.witness]]\nname = "regulator.example/w1"\nkey = "{key}"\ncertificate = "../watch/peer.crt.pem"\n'
+    )
+    path = edited(home, lambda text: text + good)
+    listed = load_config(path).ledger.witness
+    assert load_witnesses(listed)["regulator.example/w1"].cosigner.group == "regulator.example/w1"
+    (home.parent / "no.pem").write_bytes(b"no certificate")
+    for change in (
+        {"key": key[:-4] + "AAA="},
+        {"key": key.replace("w1+", "w2+")},
+        {"certificate": home / "missing.pem"},
+        {"certificate": home.parent / "no.pem"},
+    ):
+        with pytest.raises(ConfigError, match="witness_invalid") as caught:
+            load_witnesses([listed[0].model_copy(update=change)])
+        assert "regulator.example/w1" in caught.value.text
+    with pytest.raises(ConfigError, match="witness_invalid"):
+        load_witnesses([listed[0], listed[0]])
+    assert refusal(edited(home, lambda text: text.replace('"regulator', '"did:lz'))).code == "config_invalid"
+
+
+def test_a_witness_node_is_told_by_its_role(home: Path) -> None:
+    create_witness_home(home.parent / "watch", "regulator.example/w1", "127.0.0.1", 1, 2)
+    found = load_any_config(home.parent / "watch" / "node.toml")
+    assert isinstance(found, WitnessConfig)
+    assert (found.name, found.data_dir) == ("regulator.example/w1", home.parent / "watch" / "data")
+    assert isinstance(load_any_config(home / "node.toml"), NodeConfig)
+    assert refusal(home.parent / "watch" / "node.toml").code == "config_invalid"
+    with pytest.raises(ConfigError, match="home_exists"):
+        create_witness_home(home, "regulator.example/w1", "127.0.0.1", 1, 2)
