@@ -51,4 +51,5 @@ def signed(suite: str = "eddsa-rdfc-2022", *, number: int = 1, **change: Any) ->
 
 
 def policy(**change: Any) -> CredentialPolicy:
-    return CredentialPolicy(**({"now_ms": NOW_MS, "resolve_key": did_key} | change))
+    chosen: dict[str, Any] = {"now_ms": NOW_MS, "resolve_key": did_key, **change}
+    return CredentialPolicy(**chosen)

@@ -377,3 +377,6 @@ STATUS_LIST_BYTES_MAX = 1024 * 1024
 
 STATUS_TTL_MS_MAX = 24 * 3600 * 1000
 """Longest that a status list is served from the cache, whatever its ttl says: a revocation must arrive."""
+
+STATUS_LISTS_KEPT = 64
+"""Status lists in a node's cache: one or two for each issuer and purpose."""

@@ -195,7 +195,7 @@ def test_a_presentation_answers_one_challenge_for_one_domain() -> None:
         ("proof_domain_mismatch", {"domain": "other.example"}),
     ]:
         with pytest.raises(LianzhengError) as caught:
-            verify_presentation(document, policy(**(demands | change)))
+            verify_presentation(document, policy(**{**demands, **change}))
         assert caught.value.code == code
     stolen = {**document, "holder": issuer_name(signer(number=8))}
     with pytest.raises(LianzhengError) as caught:
