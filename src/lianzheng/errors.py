@@ -7,9 +7,12 @@ four may carry a secret or personal data: name the field or the part, never its 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 __all__ = [
+    "CLASSES",
     "ConfigError",
     "ConflictError",
     "FormatError",
@@ -78,3 +81,12 @@ class ConfigError(LianzhengError):
     """Configuration that cannot be used; names the file, the field and the fix."""
 
     status = 500
+
+
+CLASSES: Mapping[int, type[LianzhengError]] = MappingProxyType(
+    {
+        kind.status: kind
+        for kind in (FormatError, VerificationError, RefusedError, NotFoundError, ConflictError, UnavailableError)
+    }
+)
+"""What a status in another node's problem+json stands for; 500 is nobody's class."""

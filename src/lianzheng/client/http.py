@@ -8,27 +8,11 @@ from typing import Any, Self
 
 import httpx
 
-from lianzheng.errors import (
-    ConflictError,
-    FormatError,
-    LianzhengError,
-    NotFoundError,
-    RefusedError,
-    UnavailableError,
-    VerificationError,
-)
+from lianzheng.errors import CLASSES, LianzhengError, RefusedError, UnavailableError
 
 __all__ = ["NodeClient", "error_from", "error_of"]
 
-_CLASSES: dict[int, type[LianzhengError]] = {
-    400: FormatError,
-    401: RefusedError,
-    403: RefusedError,
-    404: NotFoundError,
-    409: ConflictError,
-    422: VerificationError,
-    503: UnavailableError,
-}
+_CLASSES = {**CLASSES, 401: RefusedError}
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}\Z")
 _TEXT_CHARS_MAX = 16_384
 """A report on a source has up to a hundred lines."""

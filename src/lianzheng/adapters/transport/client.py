@@ -13,15 +13,7 @@ from typing import Any
 import httpx
 
 from lianzheng.adapters.transport.certificates import load_identity
-from lianzheng.errors import (
-    ConflictError,
-    FormatError,
-    LianzhengError,
-    NotFoundError,
-    RefusedError,
-    UnavailableError,
-    VerificationError,
-)
+from lianzheng.errors import CLASSES, FormatError, LianzhengError, UnavailableError
 from lianzheng.limits import (
     MESSAGE_BYTES_MAX,
     PEER_ANSWER_S,
@@ -34,8 +26,6 @@ from lianzheng.limits import (
 
 __all__ = ["PeerAddress", "PeerClient"]
 
-_KINDS = (FormatError, RefusedError, NotFoundError, ConflictError, VerificationError, UnavailableError)
-_CLASSES: dict[int, type[LianzhengError]] = {kind.status: kind for kind in _KINDS}
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _IDLE_S = 30  # shorter than the server's keep-alive: a request never meets a connection that is being closed
 _TEXT_CHARS_MAX = 300
@@ -166,7 +156,7 @@ def _problem(status: int, data: bytes) -> LianzhengError:
     if not isinstance(body, dict):
         body = {}
     code, title, next_step = body.get("code"), body.get("title"), body.get("next_step", "")
-    kind = _CLASSES.get(status)
+    kind = CLASSES.get(status)
     if kind is None or not isinstance(code, str) or not _CODE.fullmatch(code):
         return UnavailableError("peer_failed", f"The other member's node answered with status {status}.")
     return kind(code, _words(title), next_step=_words(next_step))
