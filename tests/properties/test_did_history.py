@@ -91,7 +91,8 @@ class OneDid(RuleBasedStateMachine):
     @rule(data=st.data())
     def follow_an_old_version(self, data: st.DataObject) -> None:
         """A change made upon any version but the present one is refused: 5, 6, 5 is no way back."""
-        old = data.draw(st.sampled_from(self.history[:-1] or [None]))
+        older: list[DidRecord | None] = [*self.history[:-1]]
+        old = data.draw(st.sampled_from(older or [None]))
         if old is not None:
             assert self.network.update(self.holder, signer=self.present, record=old, services=()) == "version_wrong"
             number = self.history[-1].version + 1
