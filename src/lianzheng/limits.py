@@ -380,3 +380,6 @@ STATUS_TTL_MS_MAX = 24 * 3600 * 1000
 
 STATUS_LISTS_KEPT = 64
 """Status lists in a node's cache: one or two for each issuer and purpose."""
+
+CONFORMANCE_BYTES_MAX = 1024 * 1024
+"""A request of a public suite: a presentation of several credentials."""

@@ -189,11 +189,12 @@ def test_a_presentation_answers_one_challenge_for_one_domain() -> None:
     demands = {"challenge": "c" * 22, "domain": "verifier.example"}
     found = verify_presentation(document, policy(**demands))
     assert [one.proofs[0].cryptosuite for one in found.credentials] == ["eddsa-jcs-2022", "vc+jwt"]
-    for code, change in [
+    changes: list[tuple[str, dict[str, Any]]] = [
         ("proof_challenge_mismatch", {"challenge": "d" * 22}),
         ("proof_challenge_mismatch", {"challenge": None}),
         ("proof_domain_mismatch", {"domain": "other.example"}),
-    ]:
+    ]
+    for code, change in changes:
         with pytest.raises(LianzhengError) as caught:
             verify_presentation(document, policy(**{**demands, **change}))
         assert caught.value.code == code
@@ -252,3 +253,22 @@ def test_an_enveloped_presentation_carries_its_challenge_as_nonce() -> None:
     with pytest.raises(LianzhengError) as caught:
         verify_presentation(envelope, policy(challenge="d" * 22))
     assert caught.value.code == "proof_challenge_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("code", "claims"),
+    [
+        ("envelope_expired", {"exp": NOW_MS // 1000 - 301}),
+        ("envelope_not_yet_valid", {"nbf": NOW_MS // 1000 + 301}),
+        ("envelope_not_yet_valid", {"iat": NOW_MS // 1000 + 301}),
+        ("envelope_malformed", {"exp": "never"}),
+        ("envelope_malformed", {"exp": True}),
+        ("envelope_malformed", {"iss": "did:example:other"}),
+        ("envelope_malformed", {"vc": {}}),
+    ],
+)
+def test_claims_of_an_envelope_are_in_force(code: str, claims: dict[str, Any]) -> None:
+    by = signer(P256_PUB)
+    fine = {"exp": NOW_MS // 1000 - 299, "nbf": NOW_MS // 1000 + 299, "iss": issuer_name(by)}
+    verify_vc(envelop({**unsigned(by), **fine}, by), policy())
+    assert _refused(envelop({**unsigned(by), **fine, **claims}, by)) == code

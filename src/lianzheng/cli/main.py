@@ -6,25 +6,36 @@ Commands import what they run inside their functions: `verify` starts without th
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
+from typer.core import TyperGroup
 
 from lianzheng import __version__
-from lianzheng.cli import alliance, dataset, evidence, init, network, node
+from lianzheng.cli import alliance, conformance, dataset, evidence, init, network, node
 from lianzheng.cli.demo import demo
+from lianzheng.cli.exits import INTERRUPTED, exit_status
+from lianzheng.cli.output import explain, problem
 from lianzheng.cli.verify import verify
-from lianzheng.errors import LianzhengError
+from lianzheng.errors import ConfigError, LianzhengError
 
 __all__ = ["app", "main"]
 
-EXIT_REFUSED = 1
-"""Refused, failed or not accepted; 2 is wrong usage, 3 is `verify` without a trust file."""
-EXIT_INTERRUPTED = 130
+
+class _Root(TyperGroup):
+    """Ctrl-C in any command: one line and status 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+
 
 app = typer.Typer(
     name="lianzheng",
+    cls=_Root,
     help="Investor suitability across brokers (联证): with consent, without moving records, with proof.",
     no_args_is_help=True,
     add_completion=True,
@@ -36,6 +47,7 @@ app.add_typer(node.app, name="node")
 app.add_typer(alliance.app, name="alliance")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(conformance.app, name="conformance")
 app.command("verify")(verify)
 app.command("demo")(demo)
 
@@ -54,26 +66,17 @@ def root(
 
 
 def main() -> None:
-    """Run the command line; exit status 0 done, 1 refused or failed, 2 usage, 3 unanchored, 130 interrupted."""
+    """Run the command line; exit statuses as in :mod:`lianzheng.cli.exits`."""
+    as_json = "--json" in sys.argv[1:]
     try:
-        app()
+        app(prog_name="lianzheng")
     except LianzhengError as error:
-        _explain(error.code, error.text, error.next_step)
-        sys.exit(EXIT_REFUSED)
+        sys.exit(_end(error, as_json))
     except OSError as error:
-        _explain("file_error", f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}.", "")
-        sys.exit(EXIT_REFUSED)
-    except KeyboardInterrupt:
-        sys.exit(EXIT_INTERRUPTED)
+        text = f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}."
+        sys.exit(_end(ConfigError("file_error", text), as_json))
 
 
-def _explain(code: str, text: str, next_step: str) -> None:
-    # Code and texts may come from a node: they are shown as they are, never read as colours or control characters.
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(Text.assemble((code, "bold red"), ": ", _printable(text)))
-    if next_step:
-        console.print(Text(f"  → {_printable(next_step)}"))
-
-
-def _printable(text: str) -> str:
-    return "".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text)
+def _end(error: LianzhengError, as_json: bool) -> int:
+    (problem if as_json else explain)(error)
+    return exit_status(error)

@@ -21,9 +21,9 @@ from lianzheng.errors import FormatError, VerificationError
 from lianzheng.identity.credentials.contexts import CREDENTIALS_V2
 from lianzheng.identity.credentials.datamodel import listed
 from lianzheng.identity.credentials.keys import ProofKey, ProofSigner, ResolveKey
-from lianzheng.limits import CREDENTIAL_BYTES_MAX
+from lianzheng.limits import CLOCK_SKEW_MS, CREDENTIAL_BYTES_MAX
 
-__all__ = ["ENVELOPED_CREDENTIAL", "ENVELOPED_PRESENTATION", "envelop", "is_enveloped", "open_envelope"]
+__all__ = ["ENVELOPED_CREDENTIAL", "ENVELOPED_PRESENTATION", "envelop", "is_enveloped", "open_envelope", "split_claims"]
 
 ENVELOPED_CREDENTIAL = "EnvelopedVerifiableCredential"
 ENVELOPED_PRESENTATION = "EnvelopedVerifiablePresentation"
@@ -31,6 +31,9 @@ _MEDIA = {ENVELOPED_CREDENTIAL: "vc+jwt", ENVELOPED_PRESENTATION: "vp+jwt"}
 _ALGORITHMS = {ED25519_PUB: ("EdDSA", "Ed25519"), P256_PUB: ("ES256",), P384_PUB: ("ES384",)}
 _REFUSED_HEADERS = {"crit", "jwk", "jku", "x5u", "x5c", "b64"}  # nothing in the message chooses the key
 """Header members that would let the message bring its own key or change the meaning of its payload."""
+
+
+_CLAIMS = {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "nonce", "cnf"}
 
 
 def is_enveloped(document: JsonObject) -> bool:
@@ -74,6 +77,28 @@ def open_envelope(document: JsonObject, resolve_key: ResolveKey, purpose: str) -
     if "vc" in inside or "vp" in inside:
         raise _malformed()  # the claims of version 1.1, which 2.0 forbids
     return inside, key
+
+
+def split_claims(payload: JsonObject, now_ms: int) -> tuple[JsonObject, JsonObject]:
+    """The registered claims of a payload (RFC 7519) and the document beside them; the former are in force.
+
+    Raises ``VerificationError``: ``envelope_expired``, ``envelope_not_yet_valid``; ``FormatError``
+    ``envelope_malformed``.
+    """
+    claims = {name: value for name, value in payload.items() if name in _CLAIMS}
+    document = {name: value for name, value in payload.items() if name not in _CLAIMS}
+    for name in ("exp", "nbf", "iat"):
+        if name in claims and type(claims[name]) not in (int, float):
+            raise _malformed()
+    if "exp" in claims and claims["exp"] * 1000 <= now_ms - CLOCK_SKEW_MS:
+        raise VerificationError("envelope_expired", "The envelope has expired.")
+    if any(claims.get(name, 0) * 1000 > now_ms + CLOCK_SKEW_MS for name in ("nbf", "iat")):
+        raise VerificationError("envelope_not_yet_valid", "The envelope is not valid yet; compare the clocks.")
+    issuer = document.get("issuer", document.get("holder"))
+    named = issuer.get("id") if isinstance(issuer, dict) else issuer
+    if "iss" in claims and named is not None and claims["iss"] != named:
+        raise _malformed()
+    return claims, document
 
 
 def _token(document: JsonObject) -> tuple[str, str]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import VerificationError
-from lianzheng.identity.credentials.datamodel import check_credential, check_presentation, issuer_of
-from lianzheng.identity.credentials.enveloped import is_enveloped, open_envelope
+from lianzheng.identity.credentials.datamodel import check_credential, check_presentation, issuer_of, listed
+from lianzheng.identity.credentials.enveloped import is_enveloped, open_envelope, split_claims
 from lianzheng.identity.credentials.keys import ResolveKey
 from lianzheng.identity.credentials.proofs import Expectation, Proven, verify_proofs
 from lianzheng.identity.credentials.times import xsd_time_ms
@@ -66,7 +66,8 @@ def verify_vc(document: JsonObject, policy: CredentialPolicy) -> VerifiedCredent
     ``check_status`` raises.
     """
     if is_enveloped(document):
-        document, key = open_envelope(document, policy.resolve_key, "assertionMethod")
+        payload, key = open_envelope(document, policy.resolve_key, "assertionMethod")
+        _, document = split_claims(payload, policy.now_ms)
         check_credential(document)
         proofs: tuple[Proven, ...] = (Proven(key.controller, key.controller, "vc+jwt"),)
     else:
@@ -91,19 +92,22 @@ def verify_presentation(document: JsonObject, policy: CredentialPolicy) -> Verif
     Raises ``VerificationError``: ``presentation_holder_mismatch``, ``proof_challenge_mismatch`` and those of
     ``verify_proofs``; everything of :func:`verify_vc`.
     """
+    if policy.challenge_required and policy.challenge is None:
+        raise VerificationError("proof_challenge_mismatch", "The presentation answers no challenge of ours.")
     if is_enveloped(document):
-        document, key = open_envelope(document, policy.resolve_key, "authentication")
+        payload, key = open_envelope(document, policy.resolve_key, "authentication")
+        claims, document = split_claims(payload, policy.now_ms)
         inside = check_presentation(document)
         proofs: tuple[Proven, ...] = (Proven(key.controller, key.controller, "vp+jwt"),)
-        if policy.challenge_required and (policy.challenge is None or document.get("nonce") != policy.challenge):
-            raise VerificationError("proof_challenge_mismatch", "The presentation answers no challenge of ours.")
+        if policy.challenge is not None and claims.get("nonce") != policy.challenge:
+            raise VerificationError("proof_challenge_mismatch", "The presentation answers another challenge.")
+        if policy.domain is not None and policy.domain not in listed(claims.get("aud")):
+            raise VerificationError("proof_domain_mismatch", "The presentation was made for another domain.")
     else:
         inside = check_presentation(document)
         expected = Expectation(
             policy.now_ms, "authentication", policy.domain, policy.challenge, cryptosuites=policy.cryptosuites
         )
-        if policy.challenge_required and policy.challenge is None:
-            raise VerificationError("proof_challenge_mismatch", "The presentation answers no challenge of ours.")
         proofs = verify_proofs(document, policy.resolve_key, expected)
     holder = document.get("holder")
     named = holder["id"] if isinstance(holder, dict) else holder

@@ -113,10 +113,11 @@ def read_entries(credential: JsonObject) -> tuple[StatusEntry, ...]:
     return tuple(found)
 
 
-def check_status(credential: JsonObject, load_list: LoadList) -> tuple[str, ...]:
+def check_status(credential: JsonObject, load_list: LoadList, *, any_issuer: bool = False) -> tuple[str, ...]:
     """No entry says that ``credential`` is withdrawn; the purposes that are set without being a withdrawal.
 
-    A list counts only if the credential's own issuer signed it: somebody else's would let them revive or revoke.
+    A list counts only if the credential's own issuer signed it, as somebody else could otherwise revive or revoke;
+    ``any_issuer`` leaves that out, where the caller itself holds the lists.
     Raises ``VerificationError``: ``credential_revoked``, ``credential_suspended``, ``status_list_mismatch``;
     ``FormatError`` of the bit array and ``status_entry_malformed``; whatever ``load_list`` raises.
     """
@@ -126,7 +127,9 @@ def check_status(credential: JsonObject, load_list: LoadList) -> tuple[str, ...]
         subject = document.get("credentialSubject")
         if not isinstance(subject, dict) or LIST_TYPE not in types_of(document):
             raise _mismatch()
-        if entry.purpose not in listed(subject.get("statusPurpose")) or issuer_of(document) != issuer_of(credential):
+        if entry.purpose not in listed(subject.get("statusPurpose")):
+            raise _mismatch()
+        if not any_issuer and issuer_of(document) != issuer_of(credential):
             raise _mismatch()
         if document.get("id", entry.list_url) != entry.list_url:
             raise _mismatch()
