@@ -49,13 +49,14 @@ class Holder:
         recovery: bool = False,
         control: dict[str, Any] | None = None,
         services: tuple[Any, ...] = (),
+        chain: str = CHAIN,
     ) -> None:
         self.name, self.next_keys, self.recovery, self.key_id = name, next_keys, recovery, "#key-1"
         self.control_changes = control or {}
         content = DidContent(keys=(self.key(0),), services=services, control=self.control())
         for attempt in range(100):
             salt = sha256_raw(f"salt {name} {attempt}".encode())
-            self.operation = CreationOperation2(network=CHAIN, salt=salt, content=content)
+            self.operation = CreationOperation2(network=chain, salt=salt, content=content)
             try:
                 self.did = did_of(self.operation)
             except FormatError:  # a rare digest gives a text too short for a DID
