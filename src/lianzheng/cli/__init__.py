@@ -14,4 +14,5 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
         sys.exit(130)

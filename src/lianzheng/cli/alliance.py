@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from lianzheng.cli.output import show
+from lianzheng.cli.session import Config, Json, ask_node
 
 if TYPE_CHECKING:
     from lianzheng.client.http import NodeClient
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Decide with the other members: admission, parameters, points, incidents.")
-Config = Annotated[Path, typer.Option(help="node.toml of the running node.")]
-Json = Annotated[bool, typer.Option("--json", help="The node's answer as one JSON object.")]
 Document = Annotated[
     Path, typer.Option("--document", exists=True, dir_okay=False, help="The paper behind it; only its digest is sent.")
 ]
@@ -67,7 +66,7 @@ class Step(StrEnum):
 @app.command("members")
 def members(config: Config, as_json: Json = False) -> None:
     """Members and applicants: phase, control group, voice, points, assessments."""
-    found = _call(config, lambda node: node.get("/api/v1/explorer/members"))
+    found = ask_node(config, lambda node: node.get("/api/v1/explorer/members"))
     rows = [
         (
             one["name"],
@@ -79,17 +78,17 @@ def members(config: Config, as_json: Json = False) -> None:
         )
         for one in found["members"]
     ]
-    _show(found, as_json, ("name 名称", "phase 阶段", "group 控制组", "points 积分", "assessed 已评估", "DID"), rows)
+    show(found, as_json, ("name 名称", "phase 阶段", "group 控制组", "points 积分", "assessed 已评估", "DID"), rows)
 
 
 @app.command("parameters")
 def parameters(config: Config, as_json: Json = False) -> None:
     """Every number that the alliance may change by vote, with its bounds."""
-    found = _call(config, lambda node: node.get("/api/v1/explorer/parameters"))
+    found = ask_node(config, lambda node: node.get("/api/v1/explorer/parameters"))
     rows = [
         (one["name"], str(one["value"]), f"{one['least']}–{one['most']}", one["meaning"]) for one in found["parameters"]
     ]
-    _show(found, as_json, ("name 参数", "value 值", "bounds 范围", "meaning 含义"), rows)
+    show(found, as_json, ("name 参数", "value 值", "bounds 范围", "meaning 含义"), rows)
 
 
 @app.command("motions")
@@ -99,7 +98,7 @@ def motions(
     as_json: Json = False,
 ) -> None:
     """What is to be decided: kind, subject, ballots so far, and the id to vote with."""
-    found = _call(config, lambda node: node.get("/api/v1/explorer/motions"))
+    found = ask_node(config, lambda node: node.get("/api/v1/explorer/motions"))
     if not everything:
         found = {"motions": [one for one in found["motions"] if not one["over"]]}
     rows = [
@@ -112,7 +111,7 @@ def motions(
         )
         for one in found["motions"]
     ]
-    _show(found, as_json, ("kind 事项", "status 状态", "yes : no 票", "subject 内容", "motion 编号"), rows)
+    show(found, as_json, ("kind 事项", "status 状态", "yes : no 票", "subject 内容", "motion 编号"), rows)
 
 
 _DIGESTS = ("reason", "prev", "document", "report", "review", "incident")
@@ -136,7 +135,7 @@ def vote(
             f"/api/v1/governance/{kind}", {"motion": motion, "opened_height": height, "ballot": ballot.value}
         )
 
-    _sent(_call(config, send), as_json)
+    _sent(ask_node(config, send), as_json)
 
 
 @app.command("propose")
@@ -206,7 +205,7 @@ def leave(
 @app.command("sign")
 def sign(config: Config, as_json: Json = False) -> None:
     """Sign the alliance agreement; an admitted member is active from then on."""
-    _sent(_call(config, lambda node: node.post("/api/v1/agreement/signature")), as_json)
+    _sent(ask_node(config, lambda node: node.post("/api/v1/agreement/signature")), as_json)
 
 
 @app.command("settle")
@@ -220,10 +219,10 @@ def settle(
 @app.command("settlement")
 def settlement(month: Annotated[str, typer.Argument(help="YYYY-MM")], config: Config, as_json: Json = False) -> None:
     """Every line of a settlement: before + base + breadth + quality - penalty + received - paid = balance."""
-    found = _call(config, lambda node: node.get(f"/api/v1/explorer/settlements/{month}"))
+    found = ask_node(config, lambda node: node.get(f"/api/v1/explorer/settlements/{month}"))
     names = ("before", "base", "breadth", "quality", "penalty", "received", "paid", "balance")
     rows = [(line["member"], *(str(line[name]) for name in names)) for line in found["lines"]]
-    _show(found, as_json, ("member 成员", *names), rows)
+    show(found, as_json, ("member 成员", *names), rows)
 
 
 @app.command("appeal")
@@ -253,12 +252,12 @@ def incident(
 @app.command("incidents")
 def incidents(config: Config, as_json: Json = False) -> None:
     """Incidents and what they stop."""
-    found = _call(config, lambda node: node.get("/api/v1/explorer/incidents"))
+    found = ask_node(config, lambda node: node.get("/api/v1/explorer/incidents"))
     rows = [
         (one["category"], str(one["grade"]), one["status"], " ".join(one["contains"]) or "–", one["incident"])
         for one in found["incidents"]
     ]
-    _show(found, as_json, ("category 类别", "grade 级别", "status 状态", "stops 已停用", "incident 编号"), rows)
+    show(found, as_json, ("category 类别", "grade 级别", "status 状态", "stops 已停用", "incident 编号"), rows)
 
 
 @app.command("contain")
@@ -308,44 +307,13 @@ def _digest(document: Path) -> str:
 
 
 def _act(config: Path, kind: str, payload: dict[str, Any], as_json: bool) -> None:
-    _sent(_call(config, lambda node: node.post(f"/api/v1/governance/{kind}", payload)), as_json)
+    _sent(ask_node(config, lambda node: node.post(f"/api/v1/governance/{kind}", payload)), as_json)
 
 
 def _sent(receipt: dict[str, Any], as_json: bool) -> None:
     data = receipt["result"]["data"] or {}
     if as_json:
-        _show(receipt, True, (), ())
+        show(receipt, True, (), ())
         return
     words = " ".join(f"{name} {data[name]}" for name in ("member", "motion", "status", "incident") if name in data)
     typer.echo(f"height {receipt['height']}{', ' if words else ''}{words}")
-
-
-def _show(found: Any, as_json: bool, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    if as_json:
-        from lianzheng.encoding.canonical import encode
-
-        typer.echo(encode(found).decode())
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*titles, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*map(Text, row))  # texts come from the ledger: shown as they are, never read as colours
-    Console(highlight=False, soft_wrap=True).print(table)
-
-
-def _call(config: Path, call: Callable[[NodeClient], Awaitable[Any]]) -> Any:
-    from lianzheng.adapters.keystore.passphrase import load_passphrase
-    from lianzheng.client.http import NodeClient
-    from lianzheng.node.config import load_config
-
-    settings = load_config(config).internal
-    token = load_passphrase(settings.token_file).decode()
-
-    async def run() -> Any:
-        async with NodeClient(f"http://{settings.host}:{settings.port}", token) as node:
-            return await call(node)
-
-    return asyncio.run(run())

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
+from lianzheng.cli.session import Config, ask_node
 from lianzheng.clock import DAY_MS, SystemClock, day_of
-
-if TYPE_CHECKING:
-    from lianzheng.client.http import NodeClient
 
 __all__ = ["app"]
 
@@ -26,7 +22,6 @@ class Retrieval(StrEnum):
 
 
 app = typer.Typer(no_args_is_help=True, help="Load, offer and open this member's data, through its running node.")
-Config = Annotated[Path, typer.Option(help="node.toml of the running node.")]
 
 
 _Source = Annotated[
@@ -69,7 +64,7 @@ def load(
     """Load a source as a job of the node, or refuse it and change nothing. Ctrl-C cancels the job."""
     from lianzheng.cli.sources import load_file
 
-    loaded = _call(config, lambda node: load_file(node, dataset, source, mapping, accept_bad, quiet=as_json))
+    loaded = ask_node(config, lambda node: load_file(node, dataset, source, mapping, accept_bad, quiet=as_json), 600)
     if as_json:
         from lianzheng.encoding.canonical import encode
 
@@ -101,7 +96,7 @@ def publish(
         "retrieval": retrieval.value,
         "issuers": None,
     }
-    receipt = _call(config, lambda node: node.post("/api/v1/datasets", offer))
+    receipt = ask_node(config, lambda node: node.post("/api/v1/datasets", offer), 600)
     typer.echo(f"{dataset} offered, ledger height {receipt['height']}")
 
 
@@ -123,7 +118,7 @@ def open_epoch(
     from lianzheng.encoding.canonical import encode
 
     until_ms = SystemClock().now_ms() + days * DAY_MS
-    opened = _call(config, lambda node: open_and_watch(node, view, until_ms, renew, quiet=as_json))
+    opened = ask_node(config, lambda node: open_and_watch(node, view, until_ms, renew, quiet=as_json), 600)
     if as_json:
         typer.echo(encode(opened).decode())
         return
@@ -161,18 +156,3 @@ def advise(
 
 def _mib(size: int) -> str:
     return f"{size / 2**20:.1f} MiB"
-
-
-def _call(config: Path, call: Callable[[NodeClient], Awaitable[Any]]) -> Any:
-    from lianzheng.adapters.keystore.passphrase import load_passphrase
-    from lianzheng.client.http import NodeClient
-    from lianzheng.node.config import load_config
-
-    settings = load_config(config).internal
-    token = load_passphrase(settings.token_file).decode()
-
-    async def run() -> Any:
-        async with NodeClient(f"http://{settings.host}:{settings.port}", token, timeout_s=600) as node:
-            return await call(node)
-
-    return asyncio.run(run())

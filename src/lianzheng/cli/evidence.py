@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from lianzheng.client.http import NodeClient
+from lianzheng.cli.session import Config, ask_node, save_new
 
-__all__ = ["app", "ask_node", "save_new"]
+__all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Take bundles and trust files out of a running node.")
-Config = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="node.toml of the running node.")]
 Out = Annotated[Path, typer.Option("--out", help="New file to write; nothing is overwritten.")]
-T = TypeVar("T")
 
 
 @app.command("bundle")
@@ -49,31 +44,3 @@ def trust(
     """Write the network's trust file as this node sees it; hand it over apart from any bundle."""
     path = "/api/v1/network/trust" + ("/witnesses" if witnesses else "")
     save_new(out, ask_node(config, lambda node: node.get_bytes(path)))
-
-
-def save_new(path: Path, data: bytes) -> None:
-    """``data`` in a new file; raises ``ConfigError`` ``file_exists``."""
-    from lianzheng.adapters.files import write_new
-    from lianzheng.errors import ConfigError
-
-    try:
-        write_new(path, data, 0o644)
-    except FileExistsError as error:
-        raise ConfigError("file_exists", f"{path} exists already.", next_step="Name another file.") from error
-    typer.echo(f"wrote {path}")
-
-
-def ask_node(config: Path, call: Callable[[NodeClient], Awaitable[T]]) -> T:
-    """What ``call`` gives at the running node of a member or a witness."""
-    from lianzheng.adapters.keystore.passphrase import load_passphrase
-    from lianzheng.client.http import NodeClient
-    from lianzheng.node.config import load_any_config
-
-    settings = load_any_config(config).internal
-    token = load_passphrase(settings.token_file).decode()
-
-    async def run() -> T:
-        async with NodeClient(f"http://{settings.host}:{settings.port}", token) as node:
-            return await call(node)
-
-    return asyncio.run(run())

@@ -98,7 +98,7 @@ def checkpoint(
     out: Annotated[Path, typer.Option("--out", help="New file for the note; nothing is overwritten.")],
 ) -> None:
     """Have the other members and the witnesses cosign a checkpoint now, keep it, and write the note (C2SP)."""
-    from lianzheng.cli.evidence import ask_node, save_new
+    from lianzheng.cli.session import ask_node, save_new
 
     found = ask_node(config, lambda node: node.post("/api/v1/ledger/checkpoints"))
     save_new(out, str(found["note"]).encode())
