@@ -120,3 +120,30 @@ def test_a_cosignature_is_over_header_time_and_text() -> None:
     assert as_log.key_id != key.key_id
     with pytest.raises(VerificationError, match="note_signature_invalid"):
         verify_note(Note(text, (NoteSignature(key.name, as_log.key_id, made.signature[8:]),)), [as_log])
+
+
+OURS = (
+    "lianzheng/net-1\n3\nCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgoKCgo=\nheight 17\n"
+    "head CwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=\napp-hash DAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAw=\n"
+    "signers DQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0NDQ0=\n\n"
+    "— lianzheng/net-1 "
+    "RDODq1OtDuYOYV2Je4TJ4raIyP+Q1elsj9IMsj5BsuijSaH0/DOEN9FeB9fiKoCF1ThjQaApqe3IV+UUD2tUTip91wA=\n"
+    "— regulator.example/w1 "
+    "lFo9WAAAAABqsTuAM81KYncB6atSYYLQ6y6J7pavYnDzG8PgXeGfzjOhh5wxOBamaRDG1GUGTt7cY1TtjDH1WWRycZ+Qlj4qYll+BQ==\n"
+)
+"""Verified on 2026-11-23 by golang.org/x/mod v0.20.0 (first line) and transparency-dev/formats v0.1.1 (second)."""
+
+
+def test_the_note_that_gos_libraries_verified_is_made_byte_for_byte() -> None:
+    log = NoteKey.from_text("lianzheng/net-1+443383ab+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c")
+    witness = NoteKey.from_text("regulator.example/w1+945a3d58+BIE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU")
+    text = OURS.partition("\n\n")[0] + "\n"
+    made = Note(
+        text,
+        (
+            sign_note(text, log, lambda data: ed25519.sign(b"\x01" * 32, data)),
+            cosign_note(text, witness, lambda data: ed25519.sign(b"\x02" * 32, data), 1_790_000_000),
+        ),
+    )
+    assert made.to_bytes() == OURS.encode()
+    assert len(verify_note(made, [log, witness])) == 2
