@@ -27,13 +27,24 @@ _SUMMARY = (
     "A DID's document, or what a DID URL names. Options as query parameters: versionId, versionTime, proof, noCache, "
     "expandRelativeUrls, service, serviceType, relativeRef, verificationRelationship, accept."
 )
+_RESULT: dict[str, Any] = {media.RESOLUTION.name: {}, media.DEREFERENCING.name: {}}
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A result, or the document or part alone, as Accept asks.", "content": _RESULT},
+    303: {"description": "Service endpoint, in `Location`; no body."},
+    400: {"description": "INVALID_DID, INVALID_DID_URL, INVALID_OPTIONS.", "content": _RESULT},
+    404: {"description": "NOT_FOUND: no such DID, version, fragment or service.", "content": _RESULT},
+    406: {"description": "REPRESENTATION_NOT_SUPPORTED.", "content": _RESULT},
+    410: {"description": "The DID is deactivated.", "content": _RESULT},
+    500: {"description": "INTERNAL_ERROR, INVALID_DID_DOCUMENT.", "content": _RESULT},
+    501: {"description": "METHOD_NOT_SUPPORTED, FEATURE_NOT_SUPPORTED.", "content": _RESULT},
+}
 
 
 def create_router(services: NodeServices) -> APIRouter:
     """The resolver over this node's committed state and the other methods' drivers."""
     router = APIRouter(tags=["identity"])
 
-    @router.get("/1.0/identifiers/{did:path}", description=_SUMMARY, response_class=JSONResponse)
+    @router.get("/1.0/identifiers/{did:path}", description=_SUMMARY, response_class=Response, responses=_RESPONSES)
     async def resolve(did: str, request: Request) -> Response:
         return await _answer(services, _raw_identifier(request), request)
 
