@@ -105,11 +105,16 @@ class EvidenceService:
         self._received.set()
         return [next(promises) if outcome is None else outcome for outcome in outcomes]
 
-    async def acknowledgement(self, promise: Promise) -> Acknowledgement:
-        """Record and salt beside ``promise``, for the person concerned to keep. ``evidence_unknown``."""
-        placed = await self._repository.find(promise.body.leaves.sha256)
+    async def find(self, leaf: bytes) -> PlacedRecord:
+        """The record with this SHA-256 leaf. Raises ``NotFoundError`` ``evidence_unknown``."""
+        placed = await self._repository.find(leaf)
         if placed is None:
             raise NotFoundError("evidence_unknown", "No record here has this leaf.")
+        return placed
+
+    async def acknowledgement(self, promise: Promise) -> Acknowledgement:
+        """Record and salt beside ``promise``, for the person concerned to keep. ``evidence_unknown``."""
+        placed = await self.find(promise.body.leaves.sha256)
         return Acknowledgement(record=placed.stored.record, salt=placed.stored.salt, promise=placed.stored.promise)
 
     async def case(self, case_id: str) -> tuple[PlacedRecord, ...]:

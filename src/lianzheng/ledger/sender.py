@@ -21,7 +21,7 @@ from lianzheng.ledger.ports import LedgerEngine, Receipt
 from lianzheng.ledger.transaction import Transaction, TransactionBody, TransactionProof, signing_bytes
 from lianzheng.limits import NONCE_WINDOW, TRANSACTION_LIFE_MS
 
-__all__ = ["Outbox", "TransactionSender", "sign_transaction"]
+__all__ = ["Outbox", "TransactionSender", "require_ok", "sign_transaction"]
 
 
 class Outbox(Protocol):
@@ -43,6 +43,13 @@ class Outbox(Protocol):
 def sign_transaction(body: TransactionBody, sign: Callable[[bytes], bytes]) -> Transaction:
     """``body`` with its signature (B5)."""
     return Transaction(body=body, proof=TransactionProof(alg="Ed25519", sig=sign(signing_bytes(body))))
+
+
+def require_ok(receipt: Receipt, kind: str) -> Receipt:
+    """The receipt of an accepted transaction. Raises ``RefusedError`` with the result's code."""
+    if not receipt.result.ok:
+        raise RefusedError(receipt.result.code, f"The ledger refused {kind}.")
+    return receipt
 
 
 class TransactionSender:
@@ -136,9 +143,7 @@ class TransactionSender:
         receipt = await self._engine.submit(transaction)
         if self._outbox is not None:
             await self._settle(self._outbox, act, kind, receipt)
-        if not receipt.result.ok:
-            raise RefusedError(receipt.result.code, f"The ledger refused {kind}.")
-        return receipt
+        return require_ok(receipt, kind)
 
     async def _settle(self, outbox: Outbox, act: bytes, kind: str, receipt: Receipt) -> None:
         if receipt.result.ok and kind not in self._once:

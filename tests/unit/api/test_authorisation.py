@@ -43,6 +43,7 @@ PUBLIC = {
     "POST /api/v1/wallet/enrolment-challenges": "gives out a nonce; who may enrol is decided by the proof (ID-7)",
     "POST /api/v1/wallet/enrolments": "proves knowledge of v and shows the document (ID-7)",
     "POST /api/v1/wallet/consents": "a credential signed by the investor (AUTH-3)",
+    "POST /api/v1/wallet/pauses": "signed by the consent's own key (AUTH-4)",
     "POST /api/v1/wallet/revocations": "signed by the consent's own key (AUTH-4)",
 }
 PAGES = {"/openapi.json", "/docs", "/docs/docs.css", "/docs/docs.js"}
@@ -71,6 +72,8 @@ def routes(node: LocalNode) -> dict[str, str]:
             "kind",
             "index",
             "old_size",
+            "sha256",
+            "leaf",
         ):
             path = path.replace("{" + parameter + "}", "x")
         assert "{" not in path, f"{template}: add its parameter to this test"

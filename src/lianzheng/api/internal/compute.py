@@ -128,6 +128,11 @@ def _add_task_routes(router: APIRouter, services: NodeServices) -> None:
         verify_report(found, salt, cids)
         return {"task": task, "provider": provider, "consents": found.counts.consents, "uses": found.counts.uses}
 
+    @router.post("/tasks/{task}/cancellation")
+    async def cancel(task: str) -> dict[str, Any]:
+        """End one's own task at once: no more answers."""
+        return encode_receipt(await services.tasks.cancel(b64u_decode(task, 32)))
+
     @router.post("/tasks/{task}/closure")
     async def close(task: str) -> dict[str, Any]:
         """End one's own task."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
 
 from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.errors import NotFoundError, RefusedError
 from lianzheng.flows.acts import network_case
-from lianzheng.governance.model import AgreementSign
+from lianzheng.governance.model import AgreementSign, MemberUpdate
 from lianzheng.governance.parameters.model import ParameterChange, parameter_hash, parameter_record
 from lianzheng.governance.rules import RULES
 from lianzheng.identity.model import issuer_state_key
@@ -20,8 +21,18 @@ from lianzheng.ledger.receipt import encode_receipt
 __all__ = ["create_router"]
 
 _APART = ("agreement.sign", "member.update")
-"""Kinds with routes of their own: they leave evidence, or need the node's own files."""
+"""Kinds with routes of their own: they leave evidence, or change a part of what stands."""
 _KINDS = {rule.kind: rule for rule in RULES if rule.kind not in _APART}
+
+
+class UpdateBody(BaseModel):
+    """What to change. ``certificate`` is DER in base64url; endpoint null stands for "no node"."""
+
+    model_config = ConfigDict(extra="forbid")
+    endpoint: str | None = None
+    certificate: str = ""
+    licences: list[str] = []
+    pilot_licences: list[str] = []
 
 
 def create_router(services: NodeServices) -> APIRouter:
@@ -49,6 +60,20 @@ def create_router(services: NodeServices) -> APIRouter:
         if services.engine.state.get(issuer_state_key(services.did, period)) is None:
             await services.sender.send("issuer.publish", services.issuer.issuer_key_payload(period))
         return {"issuer": services.did, "period": period}
+
+    @router.post("/member")
+    async def update(body: UpdateBody) -> dict[str, Any]:
+        """Change this member's own record (``member.update``); what is left out stays as it is.
+
+        Configure the node for a new certificate or endpoint before: the others use what the ledger says.
+        """
+        present = services.directory.get(services.did)
+        if present is None:
+            raise NotFoundError("member_unknown", "The ledger has no record of this member.")
+        names = MemberUpdate.model_fields
+        fields = {name: value for name, value in present.to_json().items() if name in names}
+        payload = MemberUpdate.from_json(fields | body.model_dump(exclude_unset=True))
+        return encode_receipt(await services.sender.send("member.update", payload))
 
     @router.post("/governance/{kind}")
     async def act(kind: str, payload: dict[str, Any]) -> dict[str, Any]:

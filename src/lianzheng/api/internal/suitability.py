@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from lianzheng.api.internal.auth import operator_router
+from lianzheng.api.internal.queries import encode_trace
 from lianzheng.api.services import NodeServices
 from lianzheng.encoding.binary import b64u_decode
 from lianzheng.errors import NotFoundError
@@ -147,5 +147,5 @@ def _add_mismatch_routes(router: APIRouter, services: NodeServices) -> None:
 def _traced(traced: Traced) -> dict[str, Any]:
     return {
         "assessment": traced.assessment.to_json(),
-        "traces": [{**asdict(trace), "bands": trace.bands.to_json()} for trace in traced.traces],
+        "traces": [encode_trace(trace) for trace in traced.traces],
     }

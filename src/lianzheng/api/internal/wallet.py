@@ -10,8 +10,11 @@ from pydantic import BaseModel, ConfigDict
 from lianzheng.api.body import BoundedRoute, read_body
 from lianzheng.api.services import NodeServices
 from lianzheng.encoding.binary import b64u_encode
+from lianzheng.errors import RefusedError
 from lianzheng.identity.enrolment import EnrolmentRequest
 from lianzheng.ids import Did
+from lianzheng.ledger.sender import require_ok
+from lianzheng.ledger.transaction import Transaction
 from lianzheng.limits import MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
 
 __all__ = ["create_router"]
@@ -54,5 +57,13 @@ def create_router(services: NodeServices) -> APIRouter:
         """A withdrawal signed by the consent's own key: refused here at once, passed to all members, then posted."""
         receipt = await services.revocations.accept(await read_body(request, TRANSACTION_BYTES_MAX))
         return {"height": None if receipt is None else receipt.height}
+
+    @router.post("/pauses")
+    async def pause(request: Request) -> dict[str, Any]:
+        """A pause, or the end of one, signed by the consent's own key (AUTH-4); every node takes it."""
+        tx = Transaction.parse(await read_body(request, TRANSACTION_BYTES_MAX))
+        if tx.body.kind not in ("consent.pause", "consent.resume"):
+            raise RefusedError("kind_unknown", "Only pauses of a consent and their ends are taken here.")
+        return {"height": require_ok(await services.engine.submit(tx), tx.body.kind).height}
 
     return router
