@@ -83,6 +83,7 @@ PERMISSIONS: Permissions = {
     "points.rule": {"member": _UPKEEP},
     "points.settle": {"member": _EVIDENCE},
     "schema.upgrade": {"member": _UPKEEP},
+    "status.publish": {"member": _EVIDENCE, "member:leaving": _EVIDENCE, "member:suspended": _EVIDENCE},
     "task.approve": {"member": _BUSINESS},
     "task.cancel": {"member": _UPKEEP},
     "task.close": {"member": _UPKEEP},

@@ -11,6 +11,7 @@ from lianzheng.errors import ConfigError
 from lianzheng.evidence.rules import RULES as EVIDENCE_RULES
 from lianzheng.governance.rules import RULES as GOVERNANCE_RULES
 from lianzheng.identity.rules import RULES as IDENTITY_RULES
+from lianzheng.identity.status.rules import RULES as STATUS_RULES
 from lianzheng.ledger.context import RuleSpec
 
 __all__ = ["ALL_RULES", "index_rules", "rules_of"]
@@ -18,6 +19,7 @@ __all__ = ["ALL_RULES", "index_rules", "rules_of"]
 ALL_RULES: tuple[RuleSpec, ...] = (
     *GOVERNANCE_RULES,
     *IDENTITY_RULES,
+    *STATUS_RULES,
     *CONSENT_RULES,
     *EVIDENCE_RULES,
     *COMPUTE_RULES,
