@@ -128,9 +128,9 @@ def test_a_check_for_programs(run: Run, tmp_path: Path) -> None:
     assert run(*words).status == 0
     (tmp_path / "mapping.toml").write_text("[columns]\nnumber = 5\n", "utf-8")
     wrong = run(*words)
-    assert (wrong.status, wrong.err.splitlines()[0]) == (
-        1, "mapping_invalid: mapping.toml: columns.number is neither a text nor a table.",
-    )  # fmt: skip
+    problem = decode_object(wrong.err.strip().encode(), 10_000)
+    assert (wrong.status, problem["code"]) == (1, "mapping_invalid")
+    assert problem["title"] == "mapping.toml: columns.number is neither a text nor a table."
 
 
 def test_ctrl_c_cancels_the_job(run: Run, node: Path) -> None:

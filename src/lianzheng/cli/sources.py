@@ -60,10 +60,16 @@ async def load_file(
     _mapping(mapping)  # named by its file, before anything is sent
     sent = await node.post_bytes("/api/v1/uploads", _chunks(source), "application/octet-stream")
     body = {"upload": sent["upload"], "format": format_of(source), "mapping": text, "accept_bad": accept_bad}
+    begun = asyncio.ensure_future(node.post(f"/api/v1/datasets/{dataset}/loads", body))
     try:
-        job = (await node.post(f"/api/v1/datasets/{dataset}/loads", body))["job"]
+        job = (await asyncio.shield(begun))["job"]
     except LianzhengError:
         await node.delete(f"/api/v1/uploads/{sent['upload']}")
+        raise
+    except asyncio.CancelledError:  # Ctrl-C while the job begins: it is awaited, so that it can be cancelled
+        job = (await begun)["job"]
+        await node.delete(f"/api/v1/jobs/{job}")
+        await _watch(node, job, True)
         raise
     try:
         ended = await _watch(node, job, quiet)

@@ -91,6 +91,7 @@ class _Entry:
     started_ms: int
     progress: Progress = field(default_factory=Progress)
     task: asyncio.Task[Result] | None = None
+    begun: bool = False
     ended_ms: int | None = None
     state: JobState = "running"
     result: Result | None = None
@@ -130,7 +131,7 @@ class Jobs:
                 "jobs_too_many", f"{JOBS_RUNNING_MAX} jobs are running.", next_step="Wait until one has ended."
             )
         entry = _Entry(secrets.token_hex(8), kind, subject, self._clock.now_ms())
-        entry.task = asyncio.create_task(_run(work, entry.progress), name=f"job-{kind}")
+        entry.task = asyncio.create_task(_run(work, entry), name=f"job-{kind}")
         entry.task.add_done_callback(partial(self._end, entry))
         self._entries[entry.id] = entry
         return entry.job()
@@ -148,7 +149,8 @@ class Jobs:
         entry = self._entry(job_id)
         if entry.state == "running" and entry.task is not None:
             entry.progress.stop()
-            entry.task.cancel()
+            if entry.begun:
+                entry.task.cancel()
         return entry.job()
 
     async def wait(self, job_id: str) -> Job:
@@ -194,5 +196,8 @@ class Jobs:
             del self._entries[one.id]
 
 
-async def _run(work: Callable[[Progress], Awaitable[Result]], progress: Progress) -> Result:
-    return await work(progress)
+async def _run(work: Callable[[Progress], Awaitable[Result]], entry: _Entry) -> Result:
+    entry.begun = True
+    if entry.progress.cancelled and (task := asyncio.current_task()) is not None:
+        task.cancel()  # where it first waits: a task cancelled before its first step would never clean up
+    return await work(entry.progress)

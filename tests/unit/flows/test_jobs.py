@@ -133,3 +133,19 @@ async def test_what_is_kept_and_what_runs_is_bounded() -> None:
     assert many.value.code == "jobs_too_many"
     await jobs.stop()
     assert {job.state for job in jobs.all()} == {"done", "cancelled"}
+
+
+async def test_a_job_cancelled_before_its_first_step_still_cleans_up() -> None:
+    jobs, cleaned = Jobs(ManualClock()), []
+
+    async def work(progress: Progress) -> Result:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleaned.append(progress.cancelled)
+        raise AssertionError("it was cancelled")
+
+    job = jobs.start("load", work)
+    jobs.cancel(job.id)
+    assert (await jobs.wait(job.id)).state == "cancelled"
+    assert cleaned == [True]

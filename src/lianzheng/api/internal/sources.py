@@ -37,6 +37,8 @@ def create_router(services: NodeServices) -> APIRouter:
         """Send a source; it waits in the node's home until it is loaded, refused or deleted."""
         check_declared(request, UPLOAD_BYTES_MAX)
         found = await services.intake.uploads.save(request.stream(), UPLOAD_BYTES_MAX)
+        if await request.is_disconnected():  # nobody will ask for it
+            services.intake.uploads.remove(found.id)
         return {"upload": found.id, "bytes": found.size, "sha256": found.digest.hex()}
 
     @router.delete("/uploads/{upload}")
