@@ -98,6 +98,14 @@ def test_every_stored_context_has_its_digest() -> None:
         ("jsonld_invalid", {"@context": 5}),
         ("term_undefined", {"alumniOf": "A school that no context knows"}),
         ("term_undefined", {"credentialSubject": {"id": "did:example:a", "income": 1}}),
+        *(
+            ("value_unsigned", {name: "x"})
+            for name in ("@base", "@vocab", "@index", "@language", "@import", "@propagate")
+        ),
+        *(("value_unsigned", {"name": value}) for value in (None, [], [[]], {"@value": "x", "@index": "i"})),
+        ("value_unsigned", {"@graph": [{"id": "urn:x:1"}]}),
+        ("value_unsigned", {"@included": []}),
+        ("value_unsigned", {"credentialSubject": {"id": "did:example:a", "@language": "en"}}),
         ("iri_relative", {"id": "../credentials/1"}),
         ("iri_relative", {"type": ["VerifiableCredential", "UnknownType"]}),
         ("iri_relative", {"issuer": "issuer-without-scheme"}),

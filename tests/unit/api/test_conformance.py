@@ -133,6 +133,14 @@ async def test_every_malformed_body_is_answered_400(client: httpx.AsyncClient, b
         assert answer.status_code == 400, (path, answer.text)
 
 
+async def test_a_derivation_without_contexts_is_answered_400(client: httpx.AsyncClient) -> None:
+    body = {"credential": _credential(), "options": {}}
+    issued = (await client.post("/ecdsa-sd-2023/credentials/issue", json=body)).json()["verifiableCredential"]
+    del issued["@context"]
+    asked = {"verifiableCredential": issued, "options": {"selectivePointers": ["/issuer"]}}
+    assert (await client.post("/credentials/derive", json=asked)).status_code == 400
+
+
 async def test_unknown_profiles_are_not_found(client: httpx.AsyncClient) -> None:
     assert (await client.post("/rsa-2048/credentials/issue", json={})).status_code == 404
 

@@ -73,6 +73,7 @@ class ConformanceDesk:
     def derive(self, body: JsonObject) -> JsonObject:
         """A derived credential that shows what ``options.selectivePointers`` name."""
         credential = _object(body, "verifiableCredential")
+        check_credential(credential)
         pointers = check_pointers(_options(body).get("selectivePointers", []))
         proofs = [proof for proof in proofs_of(credential) if proof.get("cryptosuite") == ecdsa_sd.CRYPTOSUITE]
         if len(proofs) != 1 or not isinstance(proofs[0].get("proofValue"), str):

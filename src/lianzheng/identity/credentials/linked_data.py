@@ -44,6 +44,8 @@ _BASE = "https://relative.invalid/"  # what a relative reference resolves agains
 _UNESCAPED = {code: f"\\u{code:04X}" for code in [*range(0x20), 0x7F]} | {8: "\\b", 12: "\\f"}
 for _done_by_pyld in (9, 10, 13):
     del _UNESCAPED[_done_by_pyld]
+_OF_NODES = {"@id", "@type", "@list", "@set"}
+_OF_VALUES = {"@value", "@type", "@language", "@direction"}
 _DEPTH_MAX = 16  # of nested JSON-LD contexts and lists in what PyLD expanded
 _resolved: dict[str, Any] = {}  # PyLD's parsed contexts; only our store's few can enter, see _load
 
@@ -64,9 +66,10 @@ def canonicalize(document: JsonObject, algorithm: str = "sha256") -> Canonical:
 def to_dataset(document: JsonObject) -> Dataset:
     """The RDF dataset of a JSON-LD document, in which every member has a meaning.
 
-    Raises ``FormatError``: ``context_unknown``, ``term_undefined``, ``iri_relative``, ``jsonld_invalid`` (which holds
-    the redefinition of a protected term), ``rdf_too_complex``.
+    Raises ``FormatError``: ``context_unknown``, ``term_undefined``, ``value_unsigned``, ``iri_relative``,
+    ``jsonld_invalid`` (which holds the redefinition of a protected term), ``rdf_too_complex``.
     """
+    _check_source(document)
     with _refusing():
         dataset: Dataset = _Strict().to_rdf(document, _options())
     for graph, triples in dataset.items():
@@ -197,6 +200,30 @@ def _refuse_term(term: str | None) -> None:
         "The document has a member that no JSON-LD context gives a meaning; it would not be signed.",
         next_step="Define the member in a context, or take it out.",
         detail=f"member of {len(term or '')} characters",
+    )
+
+
+def _check_source(value: Any) -> None:
+    """No part of a document that JSON-LD passes over: keywords out of place, nulls, empty lists."""
+    if value is None or value == []:
+        raise _unsigned()
+    if isinstance(value, list):
+        for item in value:
+            _check_source(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name == "@context":
+                continue
+            if name.startswith("@") and name not in (_OF_VALUES if "@value" in value else _OF_NODES):
+                raise _unsigned()
+            _check_source(item)
+
+
+def _unsigned() -> FormatError:
+    return FormatError(
+        "value_unsigned",
+        "The document has a null, an empty list or a keyword that JSON-LD passes over; it would not be signed.",
+        next_step="Take it out.",
     )
 
 

@@ -64,6 +64,8 @@ def canonicalize_and_group(document: JsonObject, label: LabelFactory, groups: Ma
 
     Raises ``FormatError``: ``pointer_invalid``, ``pointer_unknown`` and those of the canonical forms.
     """
+    if "@context" not in document:
+        raise _no_context()
     named = _Namer().name_all(expand(document))
     skolemized = compact(named, document["@context"])
     dataset = _deskolemized(to_dataset(skolemized))
@@ -87,6 +89,8 @@ def select(document: JsonObject, pointers: Iterable[str]) -> JsonObject | None:
     paths = [_path(pointer) for pointer in pointers]
     if not paths:
         return None
+    if "@context" not in document:
+        raise _no_context()
     chosen: JsonObject = {"@context": copy.deepcopy(document["@context"]), **_kept(document)}
     for path in paths:
         _select_path(document, path, chosen)
@@ -226,6 +230,10 @@ def _dense(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _dense(item) for name, item in value.items()}
     return value
+
+
+def _no_context() -> FormatError:
+    return FormatError("jsonld_invalid", "The document names no JSON-LD context.")
 
 
 def _bad_pointer() -> FormatError:
