@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +60,19 @@ async def load_file(
     """
     text = None if mapping is None else _mapping_bytes(mapping).decode("utf-8", "replace")
     _mapping(mapping)  # named by its file, before anything is sent
-    sent = await node.post_bytes("/api/v1/uploads", _chunks(source), "application/octet-stream")
-    body = {"upload": sent["upload"], "format": format_of(source), "mapping": text, "accept_bad": accept_bad}
+    upload = secrets.token_hex(16)
+    try:
+        await node.post_bytes(f"/api/v1/uploads?upload={upload}", _chunks(source), "application/octet-stream")
+    except asyncio.CancelledError:  # the node may have all of it, and nobody to tell
+        with suppress(LianzhengError):
+            await node.delete(f"/api/v1/uploads/{upload}")
+        raise
+    body = {"upload": upload, "format": format_of(source), "mapping": text, "accept_bad": accept_bad}
     begun = asyncio.ensure_future(node.post(f"/api/v1/datasets/{dataset}/loads", body))
     try:
         job = (await asyncio.shield(begun))["job"]
     except LianzhengError:
-        await node.delete(f"/api/v1/uploads/{sent['upload']}")
+        await node.delete(f"/api/v1/uploads/{upload}")
         raise
     except asyncio.CancelledError:  # Ctrl-C while the job begins: it is awaited, so that it can be cancelled
         job = (await begun)["job"]

@@ -69,8 +69,12 @@ class Upload:
 class UploadStore(Protocol):
     """Where sources wait."""
 
-    async def save(self, chunks: AsyncIterator[bytes], size_max: int) -> Upload:
-        """Keep what is sent. Raises ``FormatError`` ``too_large``, ``ConflictError`` ``uploads_too_many``."""
+    async def save(self, chunks: AsyncIterator[bytes], size_max: int, name: str | None = None) -> Upload:
+        """Keep what is sent, under ``name`` if one is given.
+
+        Raises ``FormatError`` ``too_large``, ``upload_name_invalid``; ``ConflictError`` ``uploads_too_many``,
+        ``upload_exists``.
+        """
 
     def path(self, upload: str) -> Path:
         """Raises ``NotFoundError`` ``upload_unknown``."""

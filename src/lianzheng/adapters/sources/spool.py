@@ -31,7 +31,9 @@ class Spool:
             for path in self._folder.iterdir():
                 path.unlink()
 
-    async def save(self, chunks: AsyncIterator[bytes], size_max: int) -> Upload:
+    async def save(self, chunks: AsyncIterator[bytes], size_max: int, name: str | None = None) -> Upload:
+        if name is not None and not _ID.match(name):
+            raise FormatError("upload_name_invalid", "An upload is named by 32 hexadecimal digits.")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if sum(1 for _ in self._folder.iterdir()) >= UPLOADS_MAX:
             raise ConflictError(
@@ -39,9 +41,12 @@ class Spool:
                 f"{UPLOADS_MAX} sources are waiting to be loaded.",
                 next_step="Load or delete one of them; a restart of the node deletes them all.",
             )
-        name, digest, size = secrets.token_hex(16), hashlib.sha256(), 0
+        name, digest, size = name or secrets.token_hex(16), hashlib.sha256(), 0
         path = self._folder / name
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileExistsError as error:
+            raise ConflictError("upload_exists", "A source of this name waits here.") from error
         try:
             with os.fdopen(descriptor, "wb") as file:
                 async for chunk in chunks:

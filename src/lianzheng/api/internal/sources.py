@@ -33,12 +33,13 @@ def create_router(services: NodeServices) -> APIRouter:
     router = operator_router(services, "compute")
 
     @router.post("/uploads")
-    async def upload(request: Request) -> dict[str, Any]:
-        """Send a source; it waits in the node's home until it is loaded, refused or deleted."""
+    async def upload(request: Request, upload: str | None = None) -> dict[str, Any]:
+        """Send a source; it waits in the node's home until it is loaded, refused or deleted.
+
+        With `upload`, 32 hexadecimal digits of the sender's choice, it can be deleted even if this answer is lost.
+        """
         check_declared(request, UPLOAD_BYTES_MAX)
-        found = await services.intake.uploads.save(request.stream(), UPLOAD_BYTES_MAX)
-        if await request.is_disconnected():  # nobody will ask for it
-            services.intake.uploads.remove(found.id)
+        found = await services.intake.uploads.save(request.stream(), UPLOAD_BYTES_MAX, upload)
         return {"upload": found.id, "bytes": found.size, "sha256": found.digest.hex()}
 
     @router.delete("/uploads/{upload}")
