@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import pytest
 
 from lianzheng.errors import LianzhengError
+from lianzheng.identity.credentials import linked_data
 from lianzheng.identity.credentials.contexts import CONTEXTS, CREDENTIALS_V2, context_bytes, load_context
 from lianzheng.identity.credentials.linked_data import Dataset, canonicalize, canonicalize_dataset
 
@@ -64,15 +64,13 @@ def test_control_characters_are_escaped_as_in_rdf_canon_test_060() -> None:
 
 
 @pytest.mark.parametrize("size", [8, 9, 16, 40, 64])
-def test_a_complete_graph_ends_within_a_second(size: int) -> None:
+def test_a_complete_graph_is_refused_by_its_budget(size: int) -> None:
     """n nodes, each with an arc to every other: (n-1)! paths (rdf-canon test 074, a ten-clique)."""
     nodes = [f"n{index}" for index in range(size)]
     dataset = {"@default": [_arc(start, end) for start in nodes for end in nodes if start != end]}
-    started = perf_counter()
     with pytest.raises(LianzhengError) as caught:
         canonicalize_dataset(dataset)
     assert caught.value.code == "rdf_too_complex"
-    assert perf_counter() - started < 1
 
 
 def test_too_many_blank_nodes_are_refused_before_any_work() -> None:
@@ -80,6 +78,28 @@ def test_too_many_blank_nodes_are_refused_before_any_work() -> None:
     with pytest.raises(LianzhengError) as caught:
         canonicalize_dataset(dataset)
     assert caught.value.code == "rdf_too_complex"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"@context": [CREDENTIALS_V2] * 3000},
+        {"name": ["x"] * 3000},
+        {"credentialSubject": [{"id": f"urn:x:{index}"} for index in range(1500)]},
+    ],
+)
+def test_documents_that_only_cost_time_are_refused_before_they_do(change: dict[str, Any]) -> None:
+    started = perf_counter()
+    with pytest.raises(LianzhengError) as caught:
+        canonicalize({"@context": [CREDENTIALS_V2], "id": "urn:x:1", "type": "VerifiableCredential", **change})
+    assert caught.value.code == "rdf_too_complex"
+    assert perf_counter() - started < 1
+
+
+def test_contexts_of_strangers_do_not_pile_up() -> None:
+    for index in range(200):
+        canonicalize({"@context": [CREDENTIALS_V2, {f"a{index}": "urn:x:a"}], "id": "urn:x:1", f"a{index}": "x"})
+    assert len(linked_data._resolved) <= 64
 
 
 def test_every_stored_context_has_its_digest() -> None:
