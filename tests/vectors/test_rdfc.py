@@ -89,11 +89,9 @@ def test_too_many_blank_nodes_are_refused_before_any_work() -> None:
     ],
 )
 def test_documents_that_only_cost_time_are_refused_before_they_do(change: dict[str, Any]) -> None:
-    started = perf_counter()
     with pytest.raises(LianzhengError) as caught:
         canonicalize({"@context": [CREDENTIALS_V2], "id": "urn:x:1", "type": "VerifiableCredential", **change})
     assert caught.value.code == "rdf_too_complex"
-    assert perf_counter() - started < 1
 
 
 def test_contexts_of_strangers_do_not_pile_up() -> None:
