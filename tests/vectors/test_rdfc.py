@@ -106,6 +106,9 @@ def test_every_stored_context_has_its_digest() -> None:
         assert "@context" in load_context(entry.url)
 
 
+_PASSED_OVER: list[Any] = [None, [], [[]], {"@value": "x", "@index": "i"}]
+
+
 @pytest.mark.parametrize(
     ("code", "change"),
     [
@@ -120,7 +123,7 @@ def test_every_stored_context_has_its_digest() -> None:
             ("value_unsigned", {name: "x"})
             for name in ("@base", "@vocab", "@index", "@language", "@import", "@propagate")
         ),
-        *(("value_unsigned", {"name": value}) for value in (None, [], [[]], {"@value": "x", "@index": "i"})),
+        *(("value_unsigned", {"name": value}) for value in _PASSED_OVER),
         ("value_unsigned", {"@graph": [{"id": "urn:x:1"}]}),
         ("value_unsigned", {"@included": []}),
         ("value_unsigned", {"credentialSubject": {"id": "did:example:a", "@language": "en"}}),

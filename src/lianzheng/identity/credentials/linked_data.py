@@ -23,7 +23,7 @@ from pyld.nquads import serialize_nquad  # type: ignore[import-untyped]
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import FormatError, LianzhengError
 from lianzheng.identity.credentials.contexts import load_context
-from lianzheng.limits import RDF_BLANK_NODES_MAX, RDF_QUADS_MAX, RDF_WORK_MAX
+from lianzheng.limits import CONTEXTS_MAX, RDF_BLANK_NODES_MAX, RDF_QUADS_MAX, RDF_WORK_MAX
 
 __all__ = [
     "Canonical",
@@ -47,7 +47,19 @@ for _done_by_pyld in (9, 10, 13):
 _OF_NODES = {"@id", "@type", "@list", "@set"}
 _OF_VALUES = {"@value", "@type", "@language", "@direction"}
 _DEPTH_MAX = 16  # of nested JSON-LD contexts and lists in what PyLD expanded
-_resolved: dict[str, Any] = {}  # PyLD's parsed contexts; only our store's few can enter, see _load
+
+
+class _Resolved(dict[str, Any]):
+    """PyLD's parsed contexts, inline ones of strangers included: so the oldest make room."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        while len(self) >= _RESOLVED_MAX:
+            self.pop(next(iter(self)), None)
+        super().__setitem__(key, value)
+
+
+_RESOLVED_MAX = 64
+_resolved = _Resolved()
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,8 @@ def to_dataset(document: JsonObject) -> Dataset:
     Raises ``FormatError``: ``context_unknown``, ``term_undefined``, ``value_unsigned``, ``iri_relative``,
     ``jsonld_invalid`` (which holds the redefinition of a protected term), ``rdf_too_complex``.
     """
-    _check_source(document)
+    if _check_source(document) > RDF_QUADS_MAX:
+        raise _too_complex()
     with _refusing():
         dataset: Dataset = _Strict().to_rdf(document, _options())
     for graph, triples in dataset.items():
@@ -203,20 +216,24 @@ def _refuse_term(term: str | None) -> None:
     )
 
 
-def _check_source(value: Any) -> None:
-    """No part of a document that JSON-LD passes over: keywords out of place, nulls, empty lists."""
+def _check_source(value: Any) -> int:
+    """How many values a document has, none of which JSON-LD passes over: no keyword out of place, null, empty list."""
     if value is None or value == []:
         raise _unsigned()
     if isinstance(value, list):
-        for item in value:
-            _check_source(item)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            if name == "@context":
-                continue
-            if name.startswith("@") and name not in (_OF_VALUES if "@value" in value else _OF_NODES):
-                raise _unsigned()
-            _check_source(item)
+        return sum(map(_check_source, value))
+    if not isinstance(value, dict):
+        return 1
+    count = 1
+    for name, item in value.items():
+        if name == "@context":
+            if isinstance(item, list) and len(item) > CONTEXTS_MAX:
+                raise _too_complex()
+            continue
+        if name.startswith("@") and name not in (_OF_VALUES if "@value" in value else _OF_NODES):
+            raise _unsigned()
+        count += _check_source(item)
+    return count
 
 
 def _unsigned() -> FormatError:
