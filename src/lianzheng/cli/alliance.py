@@ -208,6 +208,27 @@ def sign(config: Config, as_json: Json = False) -> None:
     _sent(ask_node(config, lambda node: node.post("/api/v1/agreement/signature")), as_json)
 
 
+@app.command("update")
+def update(
+    config: Config,
+    endpoint: Annotated[str | None, typer.Option(help="New https address of this member's node.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM of the new peer certificate.")
+    ] = None,
+    licence: Annotated[list[str] | None, typer.Option(help="All licences anew; may be repeated.")] = None,
+    pilot_licence: Annotated[list[str] | None, typer.Option(help="All pilot licences anew; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change this member's own record; what is not named stays. The others use it from the next block on."""
+    body: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
+    body |= {} if licence is None else {"licences": licence}
+    body |= {} if pilot_licence is None else {"pilot_licences": pilot_licence}
+    body |= {} if certificate is None else {"certificate": _der(certificate)}
+    if not body:
+        raise typer.BadParameter("name what is to change", param_hint="--endpoint")
+    _sent(ask_node(config, lambda node: node.post("/api/v1/member", body)), as_json)
+
+
 @app.command("settle")
 def settle(
     month: Annotated[str, typer.Argument(help="A month that is over, YYYY-MM.")], config: Config, as_json: Json = False
@@ -297,6 +318,18 @@ def winddown(
     """Open a motion to take the next step of an orderly end."""
     payload = {"document": _digest(document), "not_before_ms": not_before_ms}
     _act(config, f"network.winddown.{step.value}", payload, as_json)
+
+
+def _der(certificate: Path) -> str:
+    import ssl
+
+    from lianzheng.encoding.binary import b64u_encode
+    from lianzheng.errors import FormatError
+
+    try:
+        return b64u_encode(ssl.PEM_cert_to_DER_cert(certificate.read_text("ascii")))
+    except ValueError as error:
+        raise FormatError("certificate_malformed", "The file does not hold one PEM certificate.") from error
 
 
 def _digest(document: Path) -> str:

@@ -12,7 +12,21 @@ import typer
 from typer.core import TyperGroup
 
 from lianzheng import __version__
-from lianzheng.cli import alliance, conformance, dataset, evidence, init, network, node
+from lianzheng.cli import (
+    alliance,
+    assess,
+    conformance,
+    consent,
+    dataset,
+    enrol,
+    evidence,
+    init,
+    network,
+    node,
+    query,
+    task,
+    wallet,
+)
 from lianzheng.cli.demo import demo
 from lianzheng.cli.exits import INTERRUPTED, exit_status
 from lianzheng.cli.output import explain, problem
@@ -46,7 +60,13 @@ app.add_typer(network.app, name="network")
 app.add_typer(node.app, name="node")
 app.add_typer(alliance.app, name="alliance")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(enrol.app, name="enrol")
+app.add_typer(consent.app, name="consent")
+app.add_typer(task.app, name="task")
+app.add_typer(query.app, name="query")
+app.add_typer(assess.app, name="assess")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(wallet.app, name="wallet")
 app.add_typer(conformance.app, name="conformance")
 app.command("verify")(verify)
 app.command("demo")(demo)

@@ -15,6 +15,9 @@ from lianzheng.ledger.context import MemberView
 
 __all__ = ["AgreedLedger"]
 
+_TRIES = 50
+_TRY_S = 1 / 10
+
 
 class AgreedLedger:
     """``StateView`` and ``MembersView`` over entries that all the nodes asked have given alike."""
@@ -44,6 +47,19 @@ class AgreedLedger:
             raise _differ()
         times = sorted(one["block_time_ms"] for one in networks)
         return cls(entries, networks[0]["genesis_time_ms"], times[(len(times) - 1) // 2])
+
+    @classmethod
+    async def read_patiently(cls, nodes: Sequence[NodeClient], prefixes: Iterable[str]) -> AgreedLedger:
+        """As :meth:`read`, where a follower may be a block or two behind: tried again for five seconds."""
+        wanted = tuple(prefixes)
+        for _ in range(_TRIES):
+            try:
+                return await cls.read(nodes, wanted)
+            except VerificationError as error:
+                if error.code != "ledger_views_differ":
+                    raise
+                await asyncio.sleep(_TRY_S)
+        return await cls.read(nodes, wanted)
 
     def view(self) -> AgreedMembers:
         """The member set."""
