@@ -81,7 +81,9 @@ async def _bundle(
     ]
     proof = await ledger.prove_log(receipt.result.data["log_index"])
     trust = TrustFile.of_genesis(ledger.genesis)
-    return assemble_bundle(trust, placed, {1: BatchPaths(leaves)}, {proof.index: proof}), trust.to_bytes()
+    bundle = assemble_bundle(trust, placed, {1: BatchPaths(leaves)}, {proof.index: proof})
+    assert isinstance(bundle, Bundle)
+    return bundle, trust.to_bytes()
 
 
 def _any_promise(leaves: LeafPair) -> Promise:
