@@ -12,6 +12,7 @@ WORKERS ?= 2
 DEMO_ARGS ?=
 SOAK_SEED ?= 1
 SOAK_KILLS ?= 200
+SOAK_SECONDS ?= 600
 FUZZ_COUNT ?= 1000000
 
 .PHONY: help demo test setup ci-deps cometbft check format lint types contracts arch golden lock bench fuzz soak clean
@@ -73,7 +74,7 @@ check: setup lint types contracts arch covered ## everything that CI runs
 # The tests once, measured where the floor of 90 % holds: what proofs, keys, consent and evidence rest on.
 FLOOR := ledger zk identity consent evidence verify
 covered: $(VENV)/.dev $(VENV)/.package
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q $(FLOOR:%=--cov=lianzheng.%) --cov-branch \
+	@SIMULATION_SECONDS=60 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q $(FLOOR:%=--cov=lianzheng.%) --cov-branch \
 	  --cov-report= --cov-report=json:.coverage.json
 	@$(BIN)/python tools/coverage_floor.py .coverage.json
 
@@ -107,7 +108,8 @@ bench: setup ## run the benchmarks and write docs/benchmarks.md
 fuzz: $(VENV)/.dev $(VENV)/.package ## verify FUZZ_COUNT mutated bundles and tokens; fails when one is accepted
 	@PYTHONPATH=src:tests:. $(BIN)/python -m fuzz.soak --seed $(SOAK_SEED) --count $(FUZZ_COUNT)
 
-soak: fuzz ## fuzz, then kill nodes at SOAK_KILLS seeded moments from SOAK_SEED on; prints failing seeds
+soak: fuzz ## fuzz, simulate for SOAK_SECONDS, then kill nodes at SOAK_KILLS seeded moments from SOAK_SEED on; prints failing seeds
+	@PYTHONPATH=src:tests:. $(BIN)/python -m simulation.soak --seed $(SOAK_SEED) --seconds $(SOAK_SECONDS)
 	@PYTHONPATH=src:tests:. $(BIN)/python -m fault.soak --seed $(SOAK_SEED) --kills $(SOAK_KILLS)
 
 clean: ## remove the environment, caches and what the demo wrote
