@@ -98,6 +98,7 @@ arch: setup
 golden: setup ## regenerate the generated documents
 	@$(BIN)/python tools/reason_codes.py
 	@$(BIN)/python tools/openapi.py
+	@$(BIN)/python tools/cli_help.py
 
 lock: setup ## resolve the dependencies anew and write both locks
 	@$(BIN)/python tools/lock.py

@@ -2,110 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
+import shlex
 import stat
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cli_kit import Ended, Run, runner
+from cli_kit import runner
 from lianzheng.demo.people import Person
-from lianzheng.demo.stage import Broker, document_of
-from lianzheng.demo.steps.data import load
 from lianzheng.encoding.canonical import encode, parse
-from network_kit import Network, network
+from line_kit import ANSWERS, GUIDE, TICKS, Shell, agreed, consented, enrolled, running_network
+from network_kit import Network
 
 PURPOSE = "suitability-assessment"
-ANSWERS = {
-    "F1": "c", "F2": "c", "F3": "c", "F4": "c", "K1": "b", "K2": "d", "K3": "c", "E1": "c", "E2": "c",
-    "E3": "b", "O1": "b", "O2": "c", "O3": "c", "R1": "b", "R2": "c", "R3": "b", "X1": "b", "X2": "b",
-}  # fmt: skip
-TICKS = [word for item in ("sharing", "sensitive", "automated", "withdrawal") for word in ("--tick", item)]
-
-
-@dataclass
-class Shell:
-    """Where the test types: a folder, the command line, three brokers."""
-
-    folder: Path
-    line: Run
-    net: Network
-
-    def config(self, number: int) -> Path:
-        return self.net.brokers[number].home / "node.toml"
-
-    def at(self, number: int, *words: object) -> Ended:
-        """A command at one broker's counter."""
-        return self.line(*words, "--config", self.config(number))
-
-    def json(self, number: int, *words: object, status: int = 0) -> Any:
-        """The one document that the command prints."""
-        ended = self.at(number, *words, "--json")
-        assert (ended.status, ended.err) == (status, ""), ended.err
-        assert ended.out.count("\n") == 1
-        return parse(ended.out.strip().encode())
-
-    def refused(self, number: int, *words: object, code: str, status: int = 1) -> None:
-        """The same code for people and, as problem+json, for machines; nothing on standard output."""
-        for machine in (False, True):
-            ended = self.at(number, *words, *(["--json"] if machine else []))
-            assert (ended.status, ended.out) == (status, ""), ended
-            if machine:
-                problem = parse(ended.err.strip().encode())
-                assert isinstance(problem, dict)
-                assert problem["code"] == code
-                assert problem["type"] == f"urn:lianzheng:problem:{code}"
-                assert {*problem} <= {"type", "title", "status", "code", "next_step"}
-            else:
-                assert ended.err.startswith(f"{code}: "), ended.err
-
-    @property
-    def nodes(self) -> list[str]:
-        return [word for one in self.net.brokers for word in ("--node", one.node_url)]
-
-    def wallet(self, name: str, *words: object, status: int = 0) -> Any:
-        where = () if words[0] == "preview" else ("--wallet", self.folder / name)
-        ended = self.line("wallet", *words, *where, "--json")
-        assert ended.status == status, ended.err
-        return parse((ended.out if status == 0 else ended.err).strip().encode())
-
-    def document(self, person: Person) -> Path:
-        path = self.folder / f"document-{person.serial}.json"
-        path.write_bytes(encode(document_of(person).to_json()))
-        return path
-
-    def people(self, *brokers: int) -> list[Person]:
-        """Customers of at least all of these."""
-        return [person for person in self.net.stage.people if {*brokers} <= {*person.brokers()}]
 
 
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    """Nodes in an event loop of their own: the command line runs its own in this thread."""
-    folder = tmp_path_factory.mktemp("network")
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    def wait(work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, loop).result(180)
-
-    context = network(folder, people=40)
-    try:
-        running: Network = wait(context.__aenter__())
-        try:
-            wait(load(running.stage))
-            yield running
-        finally:
-            wait(context.__aexit__(None, None, None))
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+    with running_network(tmp_path_factory.mktemp("network")) as running:
+        yield running
 
 
 @pytest.fixture
@@ -115,44 +32,12 @@ def shell(net: Network, tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     return Shell(tmp_path, runner(capsys, monkeypatch), net)
 
 
-def enrolled(shell: Shell, person: Person, name: str) -> str:
-    """A wallet with a credential of broker B; the person's client reference at broker A."""
-    b = shell.net.brokers[1]
-    shell.wallet(name, "create", *shell.nodes)
-    words = ("enrol", *shell.nodes, "--issuer", b.node_url, "--document", shell.document(person))
-    assert shell.wallet(name, *words)["issuer"] == b.did
-    return str(shell.json(0, "enrol", "find", "--document", shell.document(person))["client"])
-
-
-def consented(shell: Shell, name: str, client: str, *more: object) -> str:
-    """A consent for all that broker A may ask, delivered and on the ledger."""
-    offer, signed = shell.folder / f"{name}-offer.json", shell.folder / f"{name}-signed.json"
-    words = ("--contact", "400-000-0000", "--complaints", "营业部", "--out", offer, *more)
-    made = shell.json(0, "consent", "offer", client, *words)
-    shell.wallet(name, "consent", offer, *shell.nodes, "--out", signed, "--read-to-end", *TICKS)
-    taken = shell.json(0, "consent", "grant", signed, "--wait")
-    assert {token["state"] for token in taken["tokens"]} == {"granted"}
-    return str(made["consent_id"])
-
-
-def agreed(shell: Shell) -> str:
-    """A contract that both providers have approved."""
-    words = ("--impact-assessment", shell.folder / "impact.txt", "--quota", 500)
-    task = str(shell.json(0, "task", "propose", *words)["task"])
-    for number in (1, 2):
-        assert shell.json(number, "task", "approve", task)["result"]["code"] == "ok"
-    return task
-
-
-def test_the_main_line(shell: Shell) -> None:
-    """Enrolment by file at the counter, consent, contract, query, assessment, evidence, withdrawal."""
-    person = shell.people(0, 1, 2)[0]
+def enrol_at_the_counter(shell: Shell, person: Person) -> None:
+    """By file, with the document seen at broker B's counter."""
     paper, folder = shell.document(person), shell.folder
     did = shell.wallet("w", "create", *shell.nodes)["did"]
     for number in range(3):
         assert shell.json(number, "enrol", "key")["issuer"] == shell.net.brokers[number].did
-
-    # Enrolment, with the document seen at broker B's counter.
     challenge, request, response = (folder / f"{one}.json" for one in ("challenge", "request", "response"))
     assert shell.json(1, "enrol", "open", did, "--out", challenge)["issuer"] == shell.net.brokers[1].did
     shell.wallet("w", "request", challenge, "--document", paper, "--out", request)
@@ -166,7 +51,10 @@ def test_the_main_line(shell: Shell) -> None:
     for path in (challenge, request, response):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
-    # Consent, delivered by the wallet itself.
+
+def consent_by_the_wallet(shell: Shell, person: Person) -> tuple[str, str]:
+    """The client reference and the consent, which the wallet itself has delivered."""
+    folder, paper = shell.folder, shell.document(person)
     client = shell.json(0, "enrol", "find", "--document", paper)["client"]
     offer, signed = folder / "offer.json", folder / "signed.json"
     words = ("--contact", "400-000-0000", "--complaints", "营业部", "--out", offer)
@@ -182,14 +70,12 @@ def test_the_main_line(shell: Shell) -> None:
     assert [token["ledger"] for token in shown["tokens"]] == ["active", "active"]
     assert (shown["client"], shown["purpose"]) == (client, PURPOSE)
     assert [one["consent_id"] for one in shell.json(0, "consent", "list", client)["consents"]] == [made["consent_id"]]
+    return client, str(made["consent_id"])
 
-    # Contract.
-    task = agreed(shell)
-    assert task in [one["task"] for one in shell.json(0, "task", "list")["tasks"]]
-    stands = shell.json(0, "task", "show", task)
-    assert {one["decision"] for one in stands["providers"].values()} == {"approved"}
 
-    # Query and assessment.
+def query_and_assess(shell: Shell, client: str, task: str) -> None:
+    """Bands from both providers; a level with its evidence."""
+    folder = shell.folder
     answers = shell.json(0, "query", "run", client, "--task", task)["answers"]
     assert [one["client"] for one in answers] == [client]
     assert [trace["bands"]["status"] for trace in answers[0]["traces"]] == ["answered", "answered"]
@@ -202,7 +88,10 @@ def test_the_main_line(shell: Shell) -> None:
     readable = shell.at(0, "query", "run", client, "--task", task).out
     assert "answered" in readable and client in readable
 
-    # Evidence: recorded, listed, taken out, verified by another command against another member's trust file.
+
+def evidence_for_others(shell: Shell) -> None:
+    """Recorded, listed, taken out, verified by another command against another member's trust file."""
+    folder = shell.folder
     leaf = shell.json(
         0, "evidence", "record", "case-cli", "--scene", "business-handling", "--document", folder / "impact.txt"
     )["leaf"]
@@ -223,18 +112,32 @@ def test_the_main_line(shell: Shell) -> None:
     states = {one["state"] for one in shell.json(0, "evidence", "list", "case-cli")["records"]}
     assert states <= {"anchored", "final"}
 
-    # Pause, resume, withdrawal by the wallet; what the provider says then.
-    shell.wallet("w", "pause", made["consent_id"], *shell.nodes)
-    shown = shell.json(0, "consent", "show", made["consent_id"])
+
+def pause_and_withdraw(shell: Shell, client: str, consent: str, task: str) -> None:
+    """In the wallet; and what is asked then."""
+    shell.wallet("w", "pause", consent, *shell.nodes)
+    shown = shell.json(0, "consent", "show", consent)
     assert [token["ledger"] for token in shown["tokens"]] == ["paused", "paused"]
-    shell.wallet("w", "resume", made["consent_id"], *shell.nodes)
-    shell.wallet("w", "withdraw", made["consent_id"], *shell.nodes)
-    shown = shell.json(0, "consent", "show", made["consent_id"])
+    shell.wallet("w", "resume", consent, *shell.nodes)
+    shell.wallet("w", "withdraw", consent, *shell.nodes)
+    shown = shell.json(0, "consent", "show", consent)
     assert [token["ledger"] for token in shown["tokens"]] == ["revoked", "revoked"]
     gone = shell.json(0, "query", "run", client, "--task", task, status=1)
     assert {trace["bands"]["code"] for trace in gone["answers"][0]["traces"]} == {"consent_missing"}
 
-    # Reports, and the end of the contract.
+
+def test_the_main_line(shell: Shell) -> None:
+    """Enrolment by file at the counter, consent, contract, query, assessment, evidence, withdrawal."""
+    person = shell.people(0, 1, 2)[0]
+    enrol_at_the_counter(shell, person)
+    client, consent = consent_by_the_wallet(shell, person)
+    task = agreed(shell)
+    assert task in [one["task"] for one in shell.json(0, "task", "list")["tasks"]]
+    stands = shell.json(0, "task", "show", task)
+    assert {one["decision"] for one in stands["providers"].values()} == {"approved"}
+    query_and_assess(shell, client, task)
+    evidence_for_others(shell)
+    pause_and_withdraw(shell, client, consent, task)
     for number in (1, 2):
         provider = shell.net.brokers[number].did
         shell.json(number, "task", "report", task)
@@ -263,7 +166,6 @@ def test_a_file_of_customers_is_asked_about_in_one_batch(shell: Shell) -> None:
 
 
 def test_what_is_refused_says_why(shell: Shell) -> None:
-    a: Broker
     a, b, _ = shell.net.brokers
     person = shell.people(0, 1)[4]
     client = enrolled(shell, person, "w")
@@ -342,3 +244,78 @@ def write(shell: Shell, text: str) -> Path:
     path = shell.folder / "input.json"
     path.write_text(text, "utf-8")
     return path
+
+
+def play(shell: Shell, mark: str, values: dict[str, str]) -> str:
+    """Every line of a snippet of the guide, as a shell would; what it prints."""
+    found = re.search(rf"<!-- {mark} -->\n```sh\n(.*?)```\n<!-- /{mark} -->", GUIDE, re.DOTALL)
+    assert found is not None, mark
+    shown = ""
+    for line in found[1].splitlines():
+        kept = re.fullmatch(r"([A-Z]+)=\$\((.*) \| jq -r \.([a-z_]+)\)", line)
+        words = shlex.split(re.sub(r"\$([A-Z]+)", lambda name: values[name[1]], line if kept is None else kept[2]))
+        ended = shell.line(*words[1:])
+        assert ended.status == 0, (line, ended.err)
+        shown += ended.out
+        if kept is not None:
+            document = parse(ended.out.strip().encode())
+            assert isinstance(document, dict)
+            values[kept[1]] = str(document[kept[3]])
+    return shown
+
+
+def test_the_guide_works_as_written(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = shell.people(0, 1, 2)[6]
+    monkeypatch.chdir(shell.folder)
+    for name, broker in zip("abc", shell.net.brokers, strict=True):
+        (shell.folder / name).symlink_to(broker.home)
+    monkeypatch.setenv("LIANZHENG_NODES", " ".join(broker.node_url for broker in shell.net.brokers))
+    (shell.folder / "document.json").write_bytes(shell.document(person).read_bytes())
+    values = {name: broker.node_url for name, broker in zip("ABC", shell.net.brokers, strict=True)}
+    shown = play(shell, "enrol", values) + play(shell, "enrol-online", values) + play(shell, "consent", values)
+    (shell.folder / "clients.txt").write_text(values["CLIENT"] + "\n")
+    for mark in ("task", "query", "evidence", "end"):
+        shown += play(shell, mark, values)
+    assert "VALID" in shown and "level 等级 C" in shown and "withdrawn; ledger height" in shown
+    assert person.number not in shown
+
+
+def test_the_counter_withdraws(shell: Shell) -> None:
+    client = enrolled(shell, shell.people(0, 1)[7], "w")
+    consent = consented(shell, "w", client, "--provider", shell.net.brokers[1].did, "--queries", 2)
+    shown = shell.json(0, "consent", "show", consent)
+    assert [(one["provider"], one["max_uses"]) for one in shown["tokens"]] == [(shell.net.brokers[1].did, 4)]
+    assert shell.json(0, "consent", "withdraw", consent) == {"consent_id": consent, "revoked": 1}
+    assert shell.json(0, "consent", "show", consent)["status"] == "withdrawn"
+    assert shell.wallet("w", "log")["access"] == []
+
+
+def test_a_member_changes_its_own_record(shell: Shell) -> None:
+    c = shell.net.brokers[2]
+    changed = shell.json(2, "alliance", "update", "--licence", "证券经纪", "--licence", "证券自营")
+    assert changed["result"]["code"] == "ok"
+    found = shell.json(2, "alliance", "members")["members"]
+    (mine,) = [one for one in found if one["did"] == c.did]
+    assert mine["licences"] == ["证券经纪", "证券自营"]
+    assert mine["endpoint"] == c.card.endpoint, "what was not named stays"
+    shell.refused(2, "alliance", "update", "--endpoint", "http://plain", code="field_invalid")
+    theirs = shell.net.brokers[1].home / "peer.crt.pem"
+    shell.refused(2, "alliance", "update", "--certificate", theirs, code="certificate_in_use")
+    assert shell.at(2, "alliance", "update").status == 2
+
+
+def test_a_case_that_does_not_verify_is_named(shell: Shell) -> None:
+    """Under another network's trust file every case is refused, by name."""
+    (shell.folder / "impact.txt").write_text("x")
+    shell.json(1, "evidence", "record", "case-one", "--scene", "task", "--document", shell.folder / "impact.txt")
+    trust = shell.folder / "trust.json"
+    shell.json(1, "evidence", "trust", "--out", trust)
+    told = parse(trust.read_bytes())
+    assert isinstance(told, dict)
+    trust.write_bytes(encode(told | {"chain_id": "another"}))
+    found = shell.json(1, "evidence", "verify-all", "--trust", trust, status=1)
+    assert {one["verdict"] for one in found["cases"]} == {"refused"}
+    assert {one["code"] for one in found["cases"]} == {"network_foreign"}
+    assert shell.at(1, "evidence", "verify-all", "--trust", trust).status == 1
+    scene = ("evidence", "record", "case-one", "--scene", "holiday", "--document", trust)
+    shell.refused(1, *scene, code="field_invalid")

@@ -51,6 +51,8 @@ __all__ = [
 
 _NAME = "own"
 _JSON = "application/json"
+_LOOKS = 50
+_LOOK_S = 1 / 10
 T = TypeVar("T")
 
 
@@ -245,12 +247,21 @@ async def _post(nodes: Sequence[NodeClient], path: str, transaction: Transaction
 
 
 async def _register(wallet: Wallet, nodes: Sequence[NodeClient]) -> None:
-    """The wallet's DID stands on the ledger."""
+    """The wallet's DID stands on the ledger, and every node has heard of it.
+
+    Raises ``UnavailableError`` ``did_not_seen`` where one is more than a few seconds behind.
+    """
+    key = f"did/{wallet.did}"
     try:
-        await nodes[0].get("/api/v1/ledger/state", key=f"did/{wallet.did}")
+        await nodes[0].get("/api/v1/ledger/state", key=key)
     except NotFoundError:
         found = await _post(nodes, "/api/v1/ledger/transactions", wallet.create_did())
         require_ok(decode_receipt(found), "did.create")
+    for _ in range(_LOOKS):
+        if (await AgreedLedger.read_patiently(nodes, [key])).get(key) is not None:
+            return
+        await asyncio.sleep(_LOOK_S)
+    raise UnavailableError("did_not_seen", "A node has not heard of the wallet's DID yet.", next_step="Try again.")
 
 
 async def _ledger(nodes: Sequence[NodeClient], *more: str) -> AgreedLedger:
