@@ -339,3 +339,42 @@ async def test_the_receipt_of_an_answer_that_was_lost_is_had_later(desk: Desk) -
     assert await net.uses.receipts(net.task) == [(receipt.request.to_bytes(), receipt.answer.to_bytes())]
     assert await desk.receipts.task_salt(net.task, BETA.did) == receipt.answer.task_salt
     assert await desk.flow.resume() == 0
+
+
+async def test_a_batch_gives_each_customer_what_a_question_alone_gives(desk: Desk) -> None:
+    """One refused, one without consent: nobody else is hit, and every answer has its receipt (EQ-1)."""
+    net, people = desk.net, (RICH, 7, 5, 3)
+    issued = {person: await net.granted(net.people[person]) for person in people[:3]}
+    for person, one in issued.items():
+        await desk.hold(one, person)
+    await net.sender(ALPHA).send("consent.revoke", ConsentRevoke(cid=issued[5].cid), ordered=True)
+    references = [desk.references[person] for person in people]
+    rows = await desk.flow.ask_many(references, net.task)
+    told = [row[0].bands for row in rows]
+    assert [(one.status, one.code) for one in told] == [
+        ("answered", None),
+        ("answered", None),
+        ("refused", "consent_revoked"),
+        ("not_asked", "consent_missing"),
+    ]
+    assert [one.bands["I01"] for one in told[:2]] == [
+        band_of("I01", net.people[person].row.amounts["I01"]) for person in people[:2]
+    ]
+    receipts = [cid for cid, _ in await desk.receipts.receipts(net.task, BETA.did)]
+    assert sorted(receipts) == sorted(issued[person].cid for person in people[:2])
+    for reference, row in zip(references, rows, strict=True):
+        assert (await desk.flow.ask_all(reference, net.task))[0].bands == row[0].bands
+
+
+async def test_a_provider_that_is_away_is_away_for_the_whole_batch(desk: Desk) -> None:
+    net = desk.net
+    for person in (RICH, 7):
+        await desk.hold(await net.granted(net.people[person]), person)
+    net.transport.away = True
+    rows = await desk.flow.ask_many([desk.references[RICH], desk.references[7]], net.task)
+    assert [(row[0].bands.status, row[0].bands.code) for row in rows] == [("unavailable", "peer_unreachable")] * 2
+    net.transport.away = False
+    rows = await desk.flow.ask_many([desk.references[RICH], desk.references[7]], net.task)
+    assert [row[0].bands.status for row in rows] == ["answered"] * 2
+    with pytest.raises(NotFoundError, match="task_unknown"):
+        await desk.flow.ask_many([desk.references[RICH]], bytes(32))
