@@ -99,3 +99,30 @@ async def test_a_node_that_is_away_is_no_agreement() -> None:
     nodes[1].down = True
     with pytest.raises(UnavailableError, match="node_unreachable"):
         await read(nodes)
+
+
+async def test_a_node_a_block_behind_is_waited_for() -> None:
+    """The one that did not know the entry at first knows it at the second look; a lasting difference stays one."""
+    nodes = three()
+    nodes[1].entries["member/did:b"] = {**MEMBERS["member/did:b"], "phase": "admitted"}
+    asked = 0
+
+    class Late(FakeNode):
+        async def get(self, path: str, **params: str) -> Any:
+            nonlocal asked
+            asked += path.endswith("entries")
+            if asked > 1:
+                self.entries = dict(MEMBERS)
+            return await super().get(path, **params)
+
+    late = Late(nodes[1].entries)
+    found = await AgreedLedger.read_patiently(cast(list[NodeClient], [nodes[0], late, nodes[2]]), ["member/"])
+    assert (found.get("member/did:b"), asked) == (MEMBERS["member/did:b"], 2)
+
+
+async def test_what_is_not_a_delay_is_not_waited_for() -> None:
+    nodes = three()
+    for node in nodes:
+        node.truncated = True
+    with pytest.raises(VerificationError, match="ledger_view_cut"):
+        await AgreedLedger.read_patiently(cast(list[NodeClient], nodes), ["member/"])
