@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +25,27 @@ class Ended:
 
 
 Run = Callable[..., Ended]
+LIANZHENG = Path(sys.executable).with_name("lianzheng")
+"""The installed command."""
+
+
+def typed(words: Sequence[object], exchanges: Sequence[tuple[str, str]]) -> tuple[int, str]:
+    """Exit status and screen of a command at a terminal: after each text that appears, in order, a line is typed."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(LIANZHENG, [str(LIANZHENG), *map(str, words)])  # noqa: S606
+    shown, seen = b"", 0
+    with contextlib.suppress(OSError):  # the terminal is gone with its process
+        for text, line in exchanges:
+            while text.encode() not in shown[seen:]:
+                shown += os.read(terminal, 4096)
+            seen = shown.index(text.encode(), seen) + len(text.encode())
+            os.write(terminal, line.encode() + b"\n")
+        while read := os.read(terminal, 4096):
+            shown += read
+    _, ended = os.waitpid(child, 0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(ended), shown.decode("utf-8", "replace")
 
 
 def runner(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli_kit import runner
+from cli_kit import runner, typed
 from lianzheng.demo.people import Person
 from lianzheng.encoding.canonical import encode, parse
 from line_kit import ANSWERS, GUIDE, TICKS, Shell, agreed, consented, enrolled, running_network
@@ -319,3 +319,24 @@ def test_a_case_that_does_not_verify_is_named(shell: Shell) -> None:
     assert shell.at(1, "evidence", "verify-all", "--trust", trust).status == 1
     scene = ("evidence", "record", "case-one", "--scene", "holiday", "--document", trust)
     shell.refused(1, *scene, code="field_invalid")
+
+
+def test_at_a_terminal(shell: Shell) -> None:
+    """The wallet asks item by item, the counter question by question; one item not agreed to is no consent."""
+    client = enrolled(shell, shell.people(0, 1)[8], "w")
+    offer, out = shell.folder / "offer.json", shell.folder / "signed.json"
+    shell.json(0, "consent", "offer", client, "--contact", "x", "--complaints", "y", "--out", offer)
+    words = ("wallet", "consent", offer, "--wallet", shell.folder / "w", *shell.nodes, "--out", out)
+    asked = [("已阅读全文?", "y"), *((f"agree 同意 {item}?", "y") for item in TICKS[1::2])]
+    status, screen = typed(words, [*asked[:-1], (asked[-1][0], "n")])
+    assert (status, "consent_item_unticked" in screen, out.exists()) == (1, True, False)
+    status, screen = typed(words, asked)
+    assert (status, "signed" in screen) == (0, True)
+    assert screen.index("单独同意书") < screen.index("已阅读全文?"), "the text comes first"
+
+    shell.refused(0, "assess", "run", client, "--case", "case-typed", code="answers_missing")
+    questions = shell.json(0, "assess", "questions")["items"]
+    answers = [(f"{one['id']} (", ANSWERS[one["id"]]) for one in questions]
+    words = ("assess", "run", client, "--case", "case-typed", "--config", shell.config(0))
+    status, screen = typed(words, answers)
+    assert (status, "level 等级 C" in screen, "local only" in screen) == (0, True, True), screen

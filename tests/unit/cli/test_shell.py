@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pty
 import re
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from arch.source import REPOSITORY
-from cli_kit import Run
+from cli_kit import LIANZHENG, Run, typed
 from lianzheng.cli.exits import STATUSES, exit_status
 from lianzheng.cli.session import segment
 from lianzheng.encoding.canonical import parse
@@ -23,7 +20,6 @@ from lianzheng.errors import ConfigError, FormatError, RefusedError, Unavailable
 from node_kit import make_home
 
 GUIDE = (REPOSITORY / "docs" / "guides" / "cli.md").read_text("utf-8")
-LIANZHENG = Path(sys.executable).with_name("lianzheng")
 NUMBER = "99010119800520001X"
 
 
@@ -113,31 +109,13 @@ def test_ctrl_c_while_a_node_is_silent(tmp_path: Path) -> None:
 
 
 def test_a_number_typed_at_a_terminal_is_not_shown(nobody: Path) -> None:
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execv(LIANZHENG, [str(LIANZHENG), "enrol", "find", "--config", str(nobody)])  # noqa: S606
-    shown = b""
-    for prompt, answer in (
-        (b"RESIDENT_ID", b"\n"),
-        (b"CN", b"\n"),
-        (b"not shown", NUMBER.encode() + b"\n"),
-        (b"", b""),
-    ):
-        with contextlib.suppress(OSError):  # the terminal is gone with its process
-            while not prompt or prompt not in shown:
-                if not (read := os.read(terminal, 4096)):
-                    break
-                shown += read
-            os.write(terminal, answer)
-    _, ended = os.waitpid(child, 0)
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(ended) == 4
-    assert b"node_unreachable" in shown
-    assert NUMBER.encode() not in shown
+    exchanges = [("RESIDENT_ID", ""), ("CN", ""), ("not shown", NUMBER)]
+    status, screen = typed(["enrol", "find", "--config", nobody], exchanges)
+    assert (status, "node_unreachable" in screen, NUMBER in screen) == (4, True, False)
 
 
 @pytest.mark.parametrize(
-    ("typed", "offered"),
+    ("words", "offered"),
     [
         (["lianzheng", "con"], {"consent", "conformance"}),
         (["lianzheng", "task", "re"], {"refuse", "report"}),
@@ -146,11 +124,11 @@ def test_a_number_typed_at_a_terminal_is_not_shown(nobody: Path) -> None:
         (["lianzheng", "wallet", "re"], {"request", "receive", "resume"}),
     ],
 )
-def test_bash_completes(typed: list[str], offered: set[str]) -> None:
+def test_bash_completes(words: list[str], offered: set[str]) -> None:
     """The script that `--show-completion` prints, in a real bash."""
-    words = " ".join(f"'{word}'" for word in typed)
+    line = " ".join(f"'{word}'" for word in words)
     script = (
-        f'eval "$(_LIANZHENG_COMPLETE=source_bash {LIANZHENG})"; COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; '
+        f'eval "$(_LIANZHENG_COMPLETE=source_bash {LIANZHENG})"; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; '
         f'_lianzheng_completion {LIANZHENG}; printf "%s\\n" "${{COMPREPLY[@]}}"'
     )
     ended = subprocess.run(["bash", "-c", script], capture_output=True, check=True, text=True)
