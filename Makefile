@@ -14,6 +14,7 @@ SOAK_SEED ?= 1
 SOAK_KILLS ?= 200
 SOAK_SECONDS ?= 600
 FUZZ_COUNT ?= 1000000
+FUZZ_SECONDS ?= 30
 
 .PHONY: help demo test setup ci-deps cometbft check format lint types contracts arch golden lock bench fuzz soak clean
 
@@ -106,7 +107,8 @@ lock: setup ## resolve the dependencies anew and write both locks
 bench: setup ## run the benchmarks and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
-fuzz: $(VENV)/.dev $(VENV)/.package ## verify FUZZ_COUNT mutated bundles and tokens; fails when one is accepted
+fuzz: $(VENV)/.dev $(VENV)/.package ## fuzz each decoder for FUZZ_SECONDS, verify FUZZ_COUNT mutated bundles and tokens; fails when one is accepted
+	@PYTHONPATH=src:tests:. $(BIN)/python -m fuzz.run --seed $(SOAK_SEED) --seconds $(FUZZ_SECONDS)
 	@PYTHONPATH=src:tests:. $(BIN)/python -m fuzz.soak --seed $(SOAK_SEED) --count $(FUZZ_COUNT)
 
 soak: fuzz ## fuzz, simulate for SOAK_SECONDS, then kill nodes at SOAK_KILLS seeded moments from SOAK_SEED on; prints failing seeds
