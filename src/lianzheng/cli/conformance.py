@@ -60,6 +60,7 @@ async def _serve(host: str, port: int) -> None:
     with socket.socket(family, socket.SOCK_STREAM) as listener, tempfile.TemporaryDirectory() as folder:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen()  # whoever reads the line below may connect at once
         name = f"[{host}]" if ":" in host else host
         base_url = f"https://{name}:{listener.getsockname()[1]}"
         certificate, key = create_certificate("lianzheng conformance", host, clock)
