@@ -44,7 +44,7 @@ async def test_validators_cosign_a_checkpoint_of_their_chain(tmp_path: Path) -> 
         receipt = await engines[0].submit(alpha.transaction("evidence.anchor", anchor_payload(None), 1, now))
         assert receipt.result.ok
         await engines[0].prove_log(0)  # a block follows that carries it
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(150):
             found = await desks[alpha.did].collect()
         note = Note.from_bytes(found.kept.note.encode())
         assert found.failed == {}

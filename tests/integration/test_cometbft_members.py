@@ -69,7 +69,7 @@ class Senders:
 
 
 async def wait_for_validators(engine: CometEngine, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(150):
         while True:
             answer = await engine._required_rpc.call("validators")
             if int(answer["total"]) == count and len(validator_powers(engine.state)) == count:
@@ -87,7 +87,7 @@ async def join(cluster: Cluster, senders: Senders) -> CometEngine:
     cluster.write_home(EPSILON, SyncTrust(servers, 4, head.commit.block_id.hash))
     engine = cluster.engine(EPSILON)
     await engine.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(150):
         while engine.status().height < founders[0].status().height - 2 or engine._chain.store.base() is None:
             await asyncio.sleep(0.1)
     return engine

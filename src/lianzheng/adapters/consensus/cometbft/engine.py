@@ -249,7 +249,7 @@ class CometEngine:
     @property
     def history(self) -> CometHistory:
         """Earlier heights, for checkpoints (B33)."""
-        return CometHistory(self._chain, self._prover, self._genesis.chain_id)
+        return CometHistory(self._chain, lambda: self._prover, self._genesis.chain_id)
 
     def snapshot(self) -> Snapshot:
         """The state at this node's head (LED-8)."""

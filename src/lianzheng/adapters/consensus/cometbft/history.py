@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.prover import CometProver
 from lianzheng.ledger.checkpoint import Checkpoint
@@ -13,16 +15,17 @@ __all__ = ["CometHistory"]
 class CometHistory:
     """Implements ``ledger.history.LedgerHistory``."""
 
-    def __init__(self, chain: CometChain, prover: CometProver, chain_id: str) -> None:
+    def __init__(self, chain: CometChain, prover: Callable[[], CometProver], chain_id: str) -> None:
+        """``prover`` is there once the engine has started."""
         self._chain = chain
         self._prover = prover
         self._chain_id = chain_id
 
     async def standing(self) -> Standing:
-        return await self._prover.standing()
+        return await self._prover().standing()
 
     async def checkpoint(self, height: int) -> Checkpoint:
-        return (await self._prover.standing(height)).checkpoint(self._chain_id)
+        return (await self._prover().standing(height)).checkpoint(self._chain_id)
 
     def log_root(self, size: int) -> bytes:
         return self._chain.application.log.root(size)
