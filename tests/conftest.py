@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _IN_CI = os.environ.get("CI") == "true"
@@ -41,3 +42,10 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
         report.outcome = "failed"
         report.longrepr = f"{collector.nodeid} was skipped in CI: {report.longrepr}"
     return report
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> Generator[None, None, None]:
+    """A node run inside a test sends its log to that test's captured output, which is closed when the test ends."""
+    yield
+    structlog.reset_defaults()
