@@ -13,8 +13,9 @@ from lianzheng.contracts.registry import ALL_RULES, index_rules, rules_of
 from lianzheng.contracts.replica import Replica
 from lianzheng.encoding.canonical import JsonObject, encode
 from lianzheng.errors import FormatError, LianzhengError
+from lianzheng.governance.members import StateMembers
 from lianzheng.governance.model import NETWORK_KEY
-from lianzheng.ledger.context import BlockContext, Effects, RuleSpec, Sender
+from lianzheng.ledger.context import BlockContext, Effects, RuleSpec, Sender, StateView
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import TxResult
 
@@ -42,12 +43,18 @@ class Machine(Replica):
         self._schema_changed()
 
     def check(self, transaction: bytes, time_ms: int) -> TxResult:
-        """What a block now would say before the rule; for kinds without a nonce, the rule's word too (AUTH-4)."""
+        """What a block now would say before the rule; for kinds without a nonce, the rule's word too (AUTH-4).
+
+        Looks at the committed state: a block in flight may hold this very transaction, sent again by someone who
+        waits for its receipt, and "nonce_used" would be the wrong word for it.
+        """
+        state = self.committed_state
+        members = StateMembers(state)
         try:
-            block = self._context(self._height + 1, max(time_ms, self._time_ms + 1))
-            envelope, sender, nonce = self._admit(transaction, block)
+            block = self._context(self._height + 1, max(time_ms, self._time_ms + 1), state, members)
+            envelope, sender, nonce = self._admit(transaction, block, state)
             if not nonce:
-                self._run(envelope, sender, block)
+                self._run(envelope, sender, block, state, members)
         except LianzhengError as error:
             return TxResult(error.code, final=False)
         except _DEFECTS:
@@ -66,9 +73,10 @@ class Machine(Replica):
 
         A refusal before authentication changes nothing; one after it uses the nonce and nothing else.
         """
-        block = self._context(height, time_ms)
+        state = self._state
+        block = self._context(height, time_ms, state, self._members)
         try:
-            envelope, sender, nonce = self._admit(transaction, block)
+            envelope, sender, nonce = self._admit(transaction, block, state)
         except LianzhengError as error:
             return TxResult(error.code, final=False)
         except _DEFECTS:
@@ -76,8 +84,8 @@ class Machine(Replica):
         finally:
             self._authenticator.forget(transaction)
         try:
-            effects = self._run(envelope, sender, block)
-            self._state.apply((*nonce, *effects.writes))
+            effects = self._run(envelope, sender, block, state, self._members)
+            state.apply((*nonce, *effects.writes))
         except LianzhengError as error:
             code = error.code
         except _DEFECTS:
@@ -85,7 +93,7 @@ class Machine(Replica):
         else:
             self._append_log(effects.log)
             return TxResult("ok", effects.data, events=effects.events, origin=envelope.origin)
-        self._state.apply(nonce)
+        state.apply(nonce)
         return TxResult(code, final=bool(nonce), origin=envelope.origin)
 
     def _schema_changed(self) -> None:
@@ -93,21 +101,23 @@ class Machine(Replica):
         self._rules = index_rules(rules_of(self.schema, self._all_rules), self._permissions)
         self._authenticator = Authenticator(self._genesis.chain_id, self._rules)
 
-    def _admit(self, data: bytes, block: BlockContext) -> tuple[Envelope, Sender, _NonceWrite]:
+    def _admit(self, data: bytes, block: BlockContext, state: StateView) -> tuple[Envelope, Sender, _NonceWrite]:
         """Everything up to authentication and the nonce, in the order of LED-4."""
         envelope = self._authenticator.open(data)
-        sender = self._authenticator.authenticate(self._state, data, envelope)
+        sender = self._authenticator.authenticate(state, data, envelope)
         body = envelope.transaction.body
         check_expiry(body.expires_at, block.time_ms)
         if body.nonce is None:
             return envelope, sender, ()
-        return envelope, sender, (use_nonce(self._state, body.sender, body.key_id, body.nonce),)
+        return envelope, sender, (use_nonce(state, body.sender, body.key_id, body.nonce),)
 
-    def _run(self, envelope: Envelope, sender: Sender, block: BlockContext) -> Effects:
+    def _run(
+        self, envelope: Envelope, sender: Sender, block: BlockContext, state: StateView, members: StateMembers
+    ) -> Effects:
         """Permission, then the one rule of the kind; effects are known to be encodable."""
         kind = envelope.spec.kind
-        network = self._state.get(NETWORK_KEY)
-        member = self._members.get(sender.name) if sender.role == "member" else None
+        network = state.get(NETWORK_KEY)
+        member = members.get(sender.name) if sender.role == "member" else None
         check_permission(
             self._permissions,
             kind,
@@ -115,19 +125,19 @@ class Machine(Replica):
             "" if network is None else network["phase"],
             None if member is None else member.phase,
         )
-        effects = envelope.spec.rule(self._state, sender, envelope.payload, envelope.transaction.body, block)
+        effects = envelope.spec.rule(state, sender, envelope.payload, envelope.transaction.body, block)
         encode(effects.data)
         if any(type(entry) is not bytes for entry in effects.log):
             raise FormatError("log_entry_invalid", "A rule gave a log entry that is not bytes.")
         return effects
 
-    def _context(self, height: int, time_ms: int) -> BlockContext:
+    def _context(self, height: int, time_ms: int, state: StateView, members: StateMembers) -> BlockContext:
         return BlockContext(
             chain_id=self._genesis.chain_id,
             height=height,
             time_ms=time_ms,
             genesis_time_ms=self._genesis.time_ms,
-            members=self._members,
+            members=members,
             log_size=self._log.size,
-            activity=partial(activity_of, self._state, self._members, time_ms),
+            activity=partial(activity_of, state, members, time_ms),
         )

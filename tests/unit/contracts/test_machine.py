@@ -92,6 +92,16 @@ def test_a_refusal_before_authentication_changes_nothing(data: bytes, code: str)
     assert _apply(machine, _sign()).ok, "the same nonce still stands"
 
 
+def test_the_door_looks_at_the_committed_state() -> None:
+    """A transaction in a block in flight, sent again by who waits for its receipt, is not told "nonce_used"."""
+    machine = _machine()
+    data = _sign()
+    assert machine.execute_block(1, NOW, [data])[0].ok
+    assert machine.check(data, NOW).ok
+    machine.commit()
+    assert machine.check(data, NOW).code == "nonce_used"
+
+
 @pytest.mark.parametrize(
     ("kind", "payload", "code"),
     [
@@ -167,6 +177,7 @@ def test_a_consent_key_is_its_own_authority_and_has_no_nonce() -> None:
         result = _apply(machine, revoke.to_bytes())
     assert result.ok, result
     assert _apply(machine, revoke.to_bytes()).code == "already_revoked"
+    machine.commit()
     assert machine.check(revoke.to_bytes(), NOW).code == "already_revoked", "refused at the door too (AUTH-4)"
     with_nonce = holder.transaction("consent.revoke", payload, 1, sender=name, key_id="")
     assert _apply(machine, with_nonce.to_bytes()).code == "nonce_unexpected"

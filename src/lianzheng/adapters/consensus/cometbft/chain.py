@@ -139,10 +139,12 @@ class CometChain:
         ]
         await self.store.append(block, final, signers)
         self._advance(block)
-        for index, result in enumerate(results):
+        for index, (transaction, result) in enumerate(zip(transactions, results, strict=True)):
             if result.origin is not None:
                 plain = TxResult(result.code, result.data)
                 self._settle(Receipt(result.origin.tx_id, height, index, time_ms, plain))
+            else:
+                self.refuse(transaction, result)
 
     def receipt_of(self, tx_id: bytes) -> Receipt | None:
         """The receipt of a transaction that can never stand again, or None."""
@@ -170,8 +172,13 @@ class CometChain:
                 del self._waiting[tx_id]
 
     def refuse(self, transaction: bytes, verdict: TxResult) -> None:
-        """The engine drops a transaction that was let in: no block will hold it."""
-        tx_id = transaction_id(body_bytes(transaction))
+        """A transaction that was let in has become one that no block accepts, as at the door (height 0)."""
+        if not self._waiting:
+            return
+        try:
+            tx_id = transaction_id(body_bytes(transaction))
+        except ValueError:  # no transaction at all: nobody waits for it
+            return
         self._settle(Receipt(tx_id, 0, 0, self.time_ms, verdict))
 
     async def events(self, from_height: int) -> AsyncIterator[JsonObject]:
