@@ -12,12 +12,12 @@ from typing import Any
 
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.binary import b64u_decode
-from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.governance.model import member_key
 from lianzheng.identity.did.rules import RECOVERY_KEY_ID, revealed_key
-from lianzheng.identity.model import did_of, did_record, did_state_key
+from lianzheng.identity.did.model import first_keys
+from lianzheng.identity.model import did_of, did_state_key
 from lianzheng.ids import chain_of_did
 from lianzheng.ledger.context import RuleSpec, Sender, StateView
 from lianzheng.ledger.ports import TxOrigin
@@ -87,6 +87,7 @@ class Authenticator:
         self._rules = rules
         self._parsed: dict[bytes, Envelope] = {}
         self._verified: dict[bytes, bytes] = {}
+        self._creators: dict[bytes, tuple[Sender, bytes]] = {}
 
     def open(self, data: bytes) -> Envelope:
         """:func:`parse_envelope`, remembered."""
@@ -98,7 +99,9 @@ class Authenticator:
 
     def forget(self, data: bytes) -> None:
         """Drop what is remembered of a transaction that has had its block."""
-        self._parsed.pop(data, None)
+        envelope = self._parsed.pop(data, None)
+        if envelope is not None:
+            self._creators.pop(envelope.signed, None)
         self._verified.pop(data, None)
 
     def authenticate(self, state: StateView, data: bytes, envelope: Envelope) -> Sender:
@@ -122,14 +125,9 @@ class Authenticator:
         if chain_of_did(body.sender) != self._chain_id:
             raise RefusedError("sender_unknown", "The sender is of another network.")
         if body.kind == CREATE_KIND:
-            operation = envelope.payload.operation
-            if did_of(operation) != body.sender:
-                raise RefusedError("sender_unknown", "A DID can only create itself.")
-            value: JsonObject | None = did_record(operation, 0).to_json()
-            role = "person"
-        else:
-            value = state.get(did_state_key(body.sender))
-            role = "person" if state.get(member_key(body.sender)) is None else "member"
+            return self._creator(envelope)
+        value = state.get(did_state_key(body.sender))
+        role = "person" if state.get(member_key(body.sender)) is None else "member"
         if value is None or value["status"] != "active":
             raise RefusedError("sender_unknown", "The ledger does not know the sender.")
         revealed = revealed_key(envelope.payload, value, body.key_id)
@@ -140,7 +138,27 @@ class Authenticator:
         for key in value["keys"]:
             if key["id"] == body.key_id and "authentication" in key["purposes"]:
                 return Sender(body.sender, body.key_id, role), _raw_key(key["multikey"])
-        raise RefusedError("key_unknown", "The sender has no key of this id that may authenticate.")
+        raise _no_such_key()
+
+    def _creator(self, envelope: Envelope) -> tuple[Sender, bytes]:
+        """A DID that creates itself: the state has no say in it, so it is worked out once for the bytes."""
+        body = envelope.transaction.body
+        found = self._creators.get(envelope.signed)
+        if found is None:
+            operation = envelope.payload.operation
+            if did_of(operation) != body.sender:
+                raise RefusedError("sender_unknown", "A DID can only create itself.")
+            named = (key for key in first_keys(operation) if key.id == body.key_id)
+            key = next((key for key in named if "authentication" in key.purposes), None)
+            if key is None:
+                raise _no_such_key()
+            found = Sender(body.sender, body.key_id, "person"), _raw_key(key.multikey)
+            _remember(self._creators, envelope.signed, found)
+        return found
+
+
+def _no_such_key() -> RefusedError:
+    return RefusedError("key_unknown", "The sender has no key of this id that may authenticate.")
 
 
 @lru_cache(maxsize=4096)

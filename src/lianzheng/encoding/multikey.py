@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from lianzheng.encoding.binary import multibase_decode, multibase_encode, varint_decode, varint_encode
 from lianzheng.errors import FormatError
 
@@ -39,6 +41,7 @@ def decode_multikey(text: str, codec: int) -> bytes:
     return key
 
 
+@lru_cache(maxsize=8192)  # one text is read by the form, the rule, the record and the signature of one transaction
 def decode_any_multikey(text: str) -> tuple[int, bytes]:
     """Codec and raw key of a multikey of a known type, length and, for points, compressed form.
 

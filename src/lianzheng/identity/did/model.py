@@ -53,6 +53,7 @@ __all__ = [
     "did_state_key",
     "did_version_key",
     "ed25519_key",
+    "first_keys",
     "is_ed25519",
     "public_key",
 ]
@@ -261,23 +262,29 @@ def did_of(operation: CreationOperation | CreationOperation2) -> str:
     return check_did(f"did:lz:{operation.network}:{multibase_encode(sha256('did', operation.to_bytes()))}")
 
 
-def did_record(operation: CreationOperation | CreationOperation2, time_ms: int) -> DidRecord:
-    """The first version of the record that ``operation`` creates at a block time."""
+def did_record(operation: CreationOperation | CreationOperation2, time_ms: int, did: str | None = None) -> DidRecord:
+    """The first version of the record that ``operation`` creates at a block time; ``did`` if it is known already."""
     if isinstance(operation, CreationOperation2):
-        keys, services = operation.content.keys, operation.content.services
+        services = operation.content.services
         control: DidControl | None = operation.content.control
     else:
-        keys = tuple(MethodKey(id=one.id, multikey=one.multikey, purposes=one.purposes) for one in operation.keys)
         services, control = operation.services, None
     return DidRecord(
-        did=did_of(operation),
+        did=did or did_of(operation),
         version=1,
-        keys=keys,
+        keys=first_keys(operation),
         services=services,
         created_ms=time_ms,
         updated_ms=time_ms,
         control=control,
     )
+
+
+def first_keys(operation: CreationOperation | CreationOperation2) -> tuple[MethodKey, ...]:
+    """The keys that ``operation`` gives its DID."""
+    if isinstance(operation, CreationOperation2):
+        return operation.content.keys
+    return tuple(MethodKey(id=one.id, multikey=one.multikey, purposes=one.purposes) for one in operation.keys)
 
 
 def did_record_hash(record: DidRecord) -> bytes:

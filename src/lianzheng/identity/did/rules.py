@@ -76,7 +76,7 @@ def create_did(
     did = did_of(operation)
     if sender.name != did:
         raise RefusedError("did_sender_wrong", "A DID is created by itself only.")
-    record = did_record(operation, block.time_ms)
+    record = did_record(operation, block.time_ms, did)
     if not any(key.id == body.key_id and "authentication" in key.purposes for key in record.keys):
         raise RefusedError("key_unknown", "The signing key is not an authentication key of the operation.")
     if state.get(did_state_key(did)) is not None:

@@ -21,6 +21,8 @@ Handler = Callable[[abci.Request], Awaitable[abci.Response]]
 application cannot go on."""
 
 _READ_BYTES = 256 * 1024
+_FLUSH = abci.Request(flush=abci.RequestFlush()).SerializeToString()
+_FLUSHED = encode_frame(abci.Response(flush=abci.ResponseFlush()).SerializeToString())
 
 
 class AbciServer:
@@ -77,12 +79,18 @@ class AbciServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         decoder = FrameDecoder()
         while data := await reader.read(_READ_BYTES):
+            answers: list[bytes] = []
             for message in decoder.feed(data):
+                if message == _FLUSH:  # the engine sends one behind nearly every other request
+                    answers.append(_FLUSHED)
+                    continue
                 response = await self._answer(message)
-                writer.write(encode_frame(response.SerializeToString()))
+                answers.append(encode_frame(response.SerializeToString()))
                 if response.WhichOneof("value") == "exception":
+                    writer.write(b"".join(answers))
                     await writer.drain()
                     return
+            writer.write(b"".join(answers))  # one system call for all that one read brought
             await writer.drain()
 
     async def _answer(self, message: bytes) -> abci.Response:
