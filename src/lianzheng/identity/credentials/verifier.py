@@ -19,6 +19,7 @@ __all__ = [
     "CredentialPolicy",
     "VerifiedCredential",
     "VerifiedPresentation",
+    "open_presentation",
     "verify_presentation",
     "verify_vc",
 ]
@@ -94,8 +95,19 @@ def verify_vc(document: JsonObject, policy: CredentialPolicy) -> VerifiedCredent
 def verify_presentation(document: JsonObject, policy: CredentialPolicy) -> VerifiedPresentation:
     """The holder's proof answers this verifier's challenge for its domain, and every credential inside holds.
 
+    Raises as :func:`open_presentation` and :func:`verify_vc`.
+    """
+    opened, proofs, inside = open_presentation(document, policy)
+    return VerifiedPresentation(opened, proofs, tuple(verify_vc(one, policy) for one in inside))
+
+
+def open_presentation(
+    document: JsonObject, policy: CredentialPolicy
+) -> tuple[JsonObject, tuple[Proven, ...], list[JsonObject]]:
+    """A presentation whose holder's proof holds, its proofs, and the credentials in it, none of which is looked at.
+
     Raises ``VerificationError``: ``presentation_holder_mismatch``, ``proof_challenge_mismatch`` and those of
-    ``verify_proofs``; everything of :func:`verify_vc`.
+    ``verify_proofs``; ``FormatError`` of the data model.
     """
     if policy.challenge_required and policy.challenge is None:
         raise VerificationError("proof_challenge_mismatch", "The presentation answers no challenge of ours.")
@@ -120,4 +132,4 @@ def verify_presentation(document: JsonObject, policy: CredentialPolicy) -> Verif
         raise VerificationError(
             "presentation_holder_mismatch", "The presentation is signed by another than its holder."
         )
-    return VerifiedPresentation(document, proofs, tuple(verify_vc(one, policy) for one in inside))
+    return document, proofs, inside
