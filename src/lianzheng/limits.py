@@ -219,6 +219,15 @@ OUTBOX_KEEP_MS = 24 * 3600 * 1000
 WALLET_BYTES_MAX = 8 * 1024 * 1024
 """A wallet with some hundred consents and its access log."""
 
+WALLET_ROTATIONS_MAX = 4096
+"""ID-3: rotations of a wallet's DID under one reserve: a decade at one a day; a shared reserve finds its place by trying."""
+
+WALLET_DOCUMENTS_MAX = 256
+"""Verifiable Credentials in one wallet; with ``WALLET_DOCUMENT_BYTES_MAX`` they leave room for everything else."""
+
+WALLET_DOCUMENT_BYTES_MAX = 64 * 1024
+"""One Verifiable Credential in a wallet; ours have about 2 KiB, and those with a picture are kept elsewhere."""
+
 SOURCE_BYTES_MAX = 256 * 1024 * 1024
 """One source file sent to the internal API: a million customers are about 120 MB."""
 
@@ -377,6 +386,12 @@ STATUS_LIST_BITS_MIN = 131_072
 
 STATUS_LIST_BYTES_MAX = 1024 * 1024
 """Unpacked; 8 Mbit. Compressed zeros shrink a thousandfold, so the bound stands on what comes out."""
+
+STATUS_DOCUMENT_BYTES_MAX = 2 * 1024 * 1024
+"""A signed status list as it comes in: a list of the largest size that no compression shrinks, in base64url."""
+
+STATUS_LIST_FILL_MAX = STATUS_LIST_BITS_MIN // 2
+"""Entries taken before another list is opened: half full, so that a free one is found at once."""
 
 STATUS_TTL_MS_MAX = 24 * 3600 * 1000
 """Longest that a status list is served from the cache, whatever its ttl says: a revocation must arrive."""

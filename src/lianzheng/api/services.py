@@ -23,6 +23,7 @@ from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.checkpoints import CheckpointDesk
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
+from lianzheng.flows.credentials import CredentialDesk
 from lianzheng.flows.explorer import Explorer
 from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
@@ -109,6 +110,7 @@ class NodeServices:
     directory: MemberDirectory
     issuer: IssuerService
     resolver: Resolver
+    credentials: CredentialDesk
     clients: ClientBook
     test_network: bool
     jobs: Jobs

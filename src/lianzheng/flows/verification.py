@@ -13,21 +13,16 @@ from typing import Protocol
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import RefusedError, VerificationError
+from lianzheng.flows.keyring import KeyFinder
 from lianzheng.flows.trust import Trust, trust_of
 from lianzheng.identity.credentials.datamodel import issuer_of, listed
 from lianzheng.identity.credentials.ecdsa_sd import CRYPTOSUITE as SELECTIVE
-from lianzheng.identity.credentials.keys import ProofKey, did_key
 from lianzheng.identity.credentials.kinds import Kind, check_kind, kind_of
-from lianzheng.identity.credentials.signers import signers_of
 from lianzheng.identity.credentials.verifier import CredentialPolicy, VerifiedCredential, open_presentation, verify_vc
 from lianzheng.identity.ports import LedgerReader
-from lianzheng.identity.resolution.keys import KeyUse, ledger_key, published_key
-from lianzheng.identity.resolution.resolver import Resolver
+from lianzheng.identity.resolution.keys import KeyUse
 
-__all__ = ["CredentialVerifier", "Demand", "KeyRing", "PresentationVerdict", "StatusChecker", "Verdict"]
-
-METHODS = frozenset({"key", "lz", "web"})
-"""DID methods of signers that can be looked up here."""
+__all__ = ["CredentialVerifier", "Demand", "PresentationVerdict", "StatusChecker", "Verdict"]
 
 
 class StatusChecker(Protocol):
@@ -80,31 +75,13 @@ class PresentationVerdict:
     credentials: tuple[Verdict, ...]
 
 
-class KeyRing:
-    """Keys found beforehand, as the ``resolve_key`` of a verification."""
-
-    def __init__(self, found: dict[str, KeyUse]) -> None:
-        self._found = found
-
-    def __call__(self, method: str, purpose: str) -> ProofKey:
-        use = self._found.get(method)
-        if use is None:
-            raise VerificationError("verification_method_unknown", "The proof names a key that nobody could look up.")
-        return use.key
-
-    @property
-    def uses(self) -> tuple[KeyUse, ...]:
-        """Every key on it."""
-        return tuple(self._found.values())
-
-
 class CredentialVerifier:
     """Verifies at this node's head, as the member ``me``."""
 
-    def __init__(self, me: str, ledger: LedgerReader, resolver: Resolver, status: StatusChecker, clock: Clock) -> None:
+    def __init__(self, me: str, ledger: LedgerReader, keys: KeyFinder, status: StatusChecker, clock: Clock) -> None:
         self._me = me
         self._ledger = ledger
-        self._resolver = resolver
+        self._keys = keys
         self._status = status
         self._clock = clock
 
@@ -115,7 +92,7 @@ class CredentialVerifier:
         ``issuer_method_refused``, ``credential_kind_refused``, ``proof_key_past``.
         """
         demand = demand or Demand()
-        ring = await self.keys_of(document, "assertionMethod", demand.methods)
+        ring = await self._keys.keys_of(document, "assertionMethod", demand.methods)
         policy = CredentialPolicy(now_ms=self._clock.now_ms(), resolve_key=ring)
         verified = await asyncio.to_thread(verify_vc, document, policy)
         signed, kind = verified.document, kind_of(verified.document)
@@ -135,7 +112,7 @@ class CredentialVerifier:
         Raises as :meth:`verify_credential` and ``open_presentation``; ``presentation_empty``,
         ``presentation_subject_mismatch``.
         """
-        ring = await self.keys_of(document, "authentication", demand.methods)
+        ring = await self._keys.keys_of(document, "authentication", demand.methods)
         policy = CredentialPolicy(self._clock.now_ms(), ring, domain=demand.domain, challenge=demand.challenge)
         opened, proofs, inside = await asyncio.to_thread(open_presentation, document, policy)
         if not inside:
@@ -148,35 +125,6 @@ class CredentialVerifier:
         if not demand.any_subject and not all(_is_about(verdict.document, holder) for verdict in verdicts):
             raise VerificationError("presentation_subject_mismatch", "A credential is about another than the holder.")
         return PresentationVerdict(opened, holder, tuple(verdicts))
-
-    async def keys_of(self, document: JsonObject, purpose: str, methods: frozenset[str]) -> KeyRing:
-        """The keys that the proofs of ``document`` name, for ``purpose``; of did:lz as they were when it was signed.
-
-        Raises ``RefusedError`` ``issuer_method_refused``; as ``signers_of``, ``ledger_key`` and ``Resolver.resolve``.
-        """
-        found: dict[str, KeyUse] = {}
-        for method, signed_ms in sorted(signers_of(document), key=lambda one: (one[1] is not None, one[1] or 0)):
-            if method not in found:
-                found[method] = await self._key(method, purpose, signed_ms, methods)
-        return KeyRing(found)
-
-    async def _key(self, method: str, purpose: str, signed_ms: int | None, methods: frozenset[str]) -> KeyUse:
-        did = method.partition("#")[0]
-        name = did.split(":")[1] if did.startswith("did:") and did.count(":") > 1 else ""
-        if name not in methods:
-            raise RefusedError(
-                "issuer_method_refused",
-                "The signer's DID is of a method that is not accepted here.",
-                next_step="Name the method in the request if you accept such signers.",
-            )
-        if name == "lz":
-            return ledger_key(self._ledger.state, method, purpose, signed_ms)
-        if name == "key":
-            return KeyUse(did_key(method, purpose))
-        resolved = await self._resolver.resolve(did)
-        if resolved.document is None:
-            raise VerificationError("did_deactivated", "The signer's DID is deactivated for good.")
-        return published_key(resolved.document, method, purpose)
 
 
 def _is_about(document: JsonObject, holder: str) -> bool:

@@ -28,10 +28,12 @@ from lianzheng.adapters.storage.explorer import SqliteTransactionIndex
 from lianzheng.adapters.storage.gate import ReceiptRepository, UseRepository
 from lianzheng.adapters.storage.identity import SqlEnrolmentStore
 from lianzheng.adapters.storage.outbox import SqlOutbox
+from lianzheng.adapters.storage.status import SqlStatusStore
 from lianzheng.adapters.storage.suitability import SqlCustomerStore, SqlSuitabilityStore
 from lianzheng.adapters.storage.usemark import UseMark
 from lianzheng.adapters.transport.client import PeerAddress, PeerClient
 from lianzheng.adapters.transport.links import PeerCosignLink, PeerRevocationRelay
+from lianzheng.adapters.transport.status import StatusListFetcher
 from lianzheng.api.services import GateLog, NodeServices
 from lianzheng.clock import Clock
 from lianzheng.compute.datasets.service import DatasetService
@@ -45,6 +47,7 @@ from lianzheng.compute.tasks.service import TaskService
 from lianzheng.compute.views.service import ViewService
 from lianzheng.consent.revocation import RevocationService
 from lianzheng.consent.service import ConsentService, RequesterIdentity
+from lianzheng.encoding.multikey import ED25519_PUB
 from lianzheng.errors import ConfigError, FormatError, NotFoundError
 from lianzheng.evidence.model import CaptureContext
 from lianzheng.evidence.service import EvidenceService
@@ -53,11 +56,17 @@ from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.checkpoints import CheckpointDesk, Cosigner, members_as_cosigners
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
+from lianzheng.flows.credentials import CredentialDesk
 from lianzheng.flows.explorer import Explorer
 from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
+from lianzheng.flows.keyring import KeyFinder
+from lianzheng.flows.status_check import LedgerStatusChecker
+from lianzheng.flows.status_lists import StatusDesk
 from lianzheng.flows.task_desk import TaskDesk
+from lianzheng.flows.verification import CredentialVerifier
 from lianzheng.governance.service import MemberDirectory
+from lianzheng.identity.credentials.keys import ProofSigner
 from lianzheng.identity.resolution.did_key import KeyDriver
 from lianzheng.identity.resolution.did_lz import LedgerDriver
 from lianzheng.identity.resolution.did_web import WebDriver
@@ -67,7 +76,7 @@ from lianzheng.ids import chain_of_did
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.sender import TransactionSender
-from lianzheng.limits import GENESIS_BYTES_MAX
+from lianzheng.limits import GENESIS_BYTES_MAX, STATUS_DOCUMENT_BYTES_MAX
 from lianzheng.node.config import NodeConfig
 from lianzheng.node.engines import Engine, build_engine
 from lianzheng.node.gateways import LiveMembers, TokenBucket
@@ -175,6 +184,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     tasks = TaskService(base.sender, uses)
     gate_log, gate_workers = GateLog(clock), _gate_workers(base)
     test_network = _is_test_network(base.genesis)
+    resolver = _resolver(base)
     services = NodeServices(
         did=config.did,
         genesis=base.genesis,
@@ -188,7 +198,8 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         sender=base.sender,
         directory=base.directory,
         issuer=_issuer(base, clients, test_network),
-        resolver=_resolver(base),
+        resolver=resolver,
+        credentials=_credentials(base, resolver),
         clients=clients,
         test_network=test_network,
         jobs=Jobs(clock, _log_failed_job),
@@ -295,6 +306,24 @@ def _views(base: _Base, datasets: DatasetRepository) -> ViewService:
 def _resolver(base: _Base) -> Resolver:
     ledger = LedgerDriver(base.engine, base.genesis.chain_id)
     return Resolver({"lz": ledger, "key": KeyDriver(), "web": WebDriver(GuardedFetcher(), base.clock)})
+
+
+def _credentials(base: _Base, resolver: Resolver) -> CredentialDesk:
+    me, clock, engine = base.config.did, base.clock, base.engine
+    signer = ProofSigner(f"{me}#{NODE_KEY}", ED25519_PUB, base.sign)
+    store = SqlStatusStore(base.database)
+
+    def base_url() -> str:
+        member = base.directory.get(me)
+        endpoint = "" if member is None else member.endpoint or ""
+        return base.config.credentials.status_url or f"{endpoint or 'https://status.invalid'}/peer/v1"
+
+    lists = StatusDesk(me, base_url, store, engine, base.sender, signer, clock)
+    web = GuardedFetcher(bytes_max=STATUS_DOCUMENT_BYTES_MAX)
+    keys = KeyFinder(engine, resolver)
+    checker = LedgerStatusChecker(engine, keys, StatusListFetcher(me, lists.document, base.peers, web), clock)
+    verifier = CredentialVerifier(me, engine, keys, checker, clock)
+    return CredentialDesk(me, signer, verifier, lists, store, engine, clock)
 
 
 def _issuer(base: _Base, clients: ClientBook, test_network: bool) -> IssuerService:

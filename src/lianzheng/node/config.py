@@ -13,6 +13,7 @@ from lianzheng.ids import Did
 from lianzheng.limits import GATE_WORKERS_MAX, WITNESSES_MAX
 
 __all__ = [
+    "CredentialsConfig",
     "GateConfig",
     "InternalConfig",
     "KeystoreConfig",
@@ -108,6 +109,13 @@ class SuitabilityConfig(_Section):
     product_line: str = "securities"
 
 
+class CredentialsConfig(_Section):
+    """Credentials that this member issues."""
+
+    status_url: Annotated[str, Field(pattern=r"^https://[!-~]{1,250}[^/]$")] | None = None
+    """Where others find its status lists, below which ``/status-lists/NAME`` stands; by default its peer endpoint."""
+
+
 class NodeConfig(_Section):
     """One member's node. Relative paths are taken from the folder of the file."""
 
@@ -119,6 +127,7 @@ class NodeConfig(_Section):
     keystore: KeystoreConfig
     gate: GateConfig = GateConfig()
     suitability: SuitabilityConfig = SuitabilityConfig()
+    credentials: CredentialsConfig = CredentialsConfig()
 
 
 class WitnessConfig(_Section):

@@ -55,6 +55,11 @@ def create_peer_app(services: NodeServices) -> FastAPI:
 
     _view_routes(app, services)
 
+    @app.get("/peer/v1/status-lists/{name}")
+    async def status_list(name: str) -> Response:
+        """A status list credential of this member, the very bytes whose digest stands on the ledger."""
+        return Response(await services.credentials.status_list(name), media_type="application/vc")
+
     @app.post("/peer/v1/ledger/transactions")
     async def submit(request: Request) -> Response:
         """Order a transaction; answers once its block is durable."""

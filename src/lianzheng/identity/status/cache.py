@@ -1,8 +1,6 @@
-"""Status lists fetched, verified once and kept as long as their ``ttl`` allows."""
+"""Status lists that were verified once, kept as long as their ``ttl`` allows and the ledger names them."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
@@ -13,30 +11,22 @@ __all__ = ["StatusCache"]
 
 
 class StatusCache:
-    """``fetch`` brings a list credential, ``verify`` raises unless it holds; both are asked once in a ttl."""
+    """Lists by URL and digest: once the ledger names another digest, what is kept is not found any more."""
 
-    def __init__(
-        self, fetch: Callable[[str], JsonObject], verify: Callable[[JsonObject], object], clock: Clock
-    ) -> None:
-        self._fetch = fetch
-        self._verify = verify
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: dict[str, tuple[int, JsonObject]] = {}
+        self._kept: dict[str, tuple[bytes | None, int, JsonObject]] = {}
 
-    def load(self, url: str) -> JsonObject:
-        """The verified list at ``url``. Raises what ``fetch`` and ``verify`` raise; a failure is not kept."""
-        now = self._clock.boot_ms()
-        until, document = self._kept.get(url, (0, {}))
-        if now < until:
-            return document
-        document = self._fetch(url)
-        self._verify(document)
+    def get(self, url: str, digest: bytes | None) -> JsonObject | None:
+        """The list kept for ``url``, if it has ``digest`` and its ttl has not run out."""
+        kept = self._kept.get(url)
+        if kept is None or kept[0] != digest or self._clock.boot_ms() >= kept[1]:
+            return None
+        return kept[2]
+
+    def put(self, url: str, digest: bytes | None, document: JsonObject) -> None:
+        """Keep a verified list; the oldest one makes room. ``digest``: the ledger's, None of lists of strangers."""
         self._kept.pop(url, None)
         while len(self._kept) >= STATUS_LISTS_KEPT:
             self._kept.pop(next(iter(self._kept)))
-        self._kept[url] = now + ttl_ms_of(document), document
-        return document
-
-    def forget(self, url: str) -> None:
-        """Fetch anew next time: after the ledger named another digest for this list."""
-        self._kept.pop(url, None)
+        self._kept[url] = digest, self._clock.boot_ms() + ttl_ms_of(document), document

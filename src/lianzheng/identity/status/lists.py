@@ -27,6 +27,7 @@ __all__ = [
     "build_list",
     "check_status",
     "list_digest",
+    "list_name_of",
     "read_entries",
     "ttl_ms_of",
 ]
@@ -35,6 +36,7 @@ ENTRY_TYPE = "BitstringStatusListEntry"
 LIST_TYPE = "BitstringStatusListCredential"
 PURPOSES = ("revocation", "suspension", "refresh", "message")
 _INDEX = re.compile(r"(0|[1-9][0-9]{0,8})\Z", re.ASCII)
+_NAME = re.compile(r"[a-z0-9-]{1,40}\Z", re.ASCII)
 _TRIES = 256
 _DEFAULT_TTL_MS = 5 * 60 * 1000
 
@@ -95,6 +97,17 @@ def build_list(
 def list_digest(document: JsonObject) -> bytes:
     """SHA-256 of the list credential's RFC 8785 bytes, proof included: what ``status.publish`` puts on the ledger."""
     return sha256_raw(encode_w3c(document))
+
+
+def list_name_of(url: str) -> str:
+    """The name by which the ledger knows the list at ``url``: its last segment.
+
+    Raises ``FormatError`` ``status_entry_malformed``.
+    """
+    name = url.rpartition("/")[2]
+    if _NAME.match(name) is None:
+        raise _bad_entry()
+    return name
 
 
 def read_entries(credential: JsonObject) -> tuple[StatusEntry, ...]:

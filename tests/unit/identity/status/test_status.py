@@ -23,9 +23,9 @@ from lianzheng.identity.status.lists import (
     build_entry,
     build_list,
     check_status,
-    list_digest,
     read_entries,
 )
+from lianzheng.limits import STATUS_LISTS_KEPT
 
 _URL = "https://issuer.example/status/1"
 _INDEXES = st.sets(st.integers(0, 131_071), max_size=40)
@@ -150,29 +150,25 @@ def test_entries_that_must_fail(change: dict[str, Any]) -> None:
     assert caught.value.code == "status_entry_malformed"
 
 
-def test_a_list_is_fetched_once_in_its_ttl_and_a_bad_one_never_kept() -> None:
-    clock, asked = ManualClock(), []
-
-    def fetch(url: str) -> dict[str, Any]:
-        asked.append(url)
-        return _list("revocation", len(asked))
-
-    cache = StatusCache(fetch, lambda one: verify_vc(one, policy()), clock)
-    first = cache.load(_URL)
+def test_a_list_is_kept_for_its_ttl_and_while_the_ledger_names_it() -> None:
+    clock = ManualClock()
+    cache, first = StatusCache(clock), _list("revocation", 1)
+    cache.put(_URL, b"d" * 32, first)
     clock.advance(59_999)
-    assert cache.load(_URL) is first and len(asked) == 1
+    assert cache.get(_URL, b"d" * 32) is first
+    assert cache.get(_URL, b"e" * 32) is None, "the ledger names another list"
+    assert cache.get("https://example.org/other", b"d" * 32) is None
     clock.advance(1)
-    assert list_digest(cache.load(_URL)) != list_digest(first) and len(asked) == 2
-    cache.forget(_URL)
-    cache.load(_URL)
-    assert len(asked) == 3
-    bad = StatusCache(
-        lambda url: {**first, "validFrom": "2025-01-01T00:00:00Z"}, lambda one: verify_vc(one, policy()), clock
-    )
-    for _ in range(2):
-        with pytest.raises(LianzhengError) as caught:
-            bad.load(_URL)
-        assert caught.value.code == "proof_invalid"
+    assert cache.get(_URL, b"d" * 32) is None
+
+
+def test_the_oldest_list_makes_room() -> None:
+    cache, found = StatusCache(ManualClock()), _list("revocation", 1)
+    for number in range(STATUS_LISTS_KEPT + 1):
+        cache.put(f"{_URL}-{number}", None, found)
+    assert cache.get(f"{_URL}-0", None) is None
+    assert cache.get(f"{_URL}-1", None) is found
+    assert cache.get(f"{_URL}-{STATUS_LISTS_KEPT}", None) is found
 
 
 def test_indexes_are_drawn_from_the_whole_list_and_never_twice() -> None:
