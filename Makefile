@@ -114,6 +114,7 @@ fuzz: $(VENV)/.dev $(VENV)/.package ## fuzz each decoder for FUZZ_SECONDS, verif
 soak: fuzz ## fuzz, simulate for SOAK_SECONDS, then kill nodes at SOAK_KILLS seeded moments from SOAK_SEED on; prints failing seeds
 	@PYTHONPATH=src:tests:. $(BIN)/python -m simulation.soak --seed $(SOAK_SEED) --seconds $(SOAK_SECONDS)
 	@PYTHONPATH=src:tests:. $(BIN)/python -m fault.soak --seed $(SOAK_SEED) --kills $(SOAK_KILLS)
+	@PYTHONPATH=src:tests:. $(BIN)/python -m fault.comet.soak --seed $(SOAK_SEED) --kills $(SOAK_KILLS)
 
 clean: ## remove the environment, caches and what the demo wrote
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.json .import_linter_cache demo-out build dist src/*.egg-info

@@ -1,0 +1,70 @@
+"""``python -m fault.comet.soak --seed 1 --kills 200``: every fault over four real validators; prints failing seeds."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from fault.comet import kills, partitions
+from fault.comet.trial import Fault, Outcome, Scale, play
+
+__all__ = ["FAULTS"]
+
+FAULTS = {
+    "kills": Fault(kills.kills),
+    "steps": Fault(kills.steps),
+    "truncated": Fault(kills.truncated),
+    "three_to_one": Fault(partitions.three_to_one),
+    "halves": Fault(partitions.halves),
+    "mute": Fault(partitions.mute),
+    "deaf": Fault(partitions.deaf),
+    "flapping": Fault(partitions.flapping),
+    "slow": Fault(partitions.slow),
+}
+_HOLD_S, _PATIENCE_S = 8.0, 30.0
+
+
+def main() -> int:
+    """Each fault on a network of its own; 1 if one failed. Its folder is kept then."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--patience", type=float, default=_PATIENCE_S, help="seconds until progress after healing")
+    parser.add_argument("--only", action="append", choices=sorted(FAULTS))
+    arguments = parser.parse_args()
+    scale = Scale(arguments.kills, _HOLD_S, arguments.patience)
+    failed = []
+    for name in arguments.only or FAULTS:
+        fault = FAULTS[name]
+        if fault.root and os.geteuid() != 0:
+            _say(f"{name}: not played, it needs root")
+            continue
+        folder = Path(tempfile.mkdtemp(prefix=f"lz-{name}-"))
+        outcome = asyncio.run(play(folder, arguments.seed, [fault.act], scale, **fault.options))
+        _tell(name, outcome)
+        if outcome.failures:
+            failed.append(name)
+            _say("\n  ".join((f"  FAILED with seed {arguments.seed}, files in {folder}", *outcome.failures)))
+        else:
+            shutil.rmtree(folder)
+    _say(f"seed {arguments.seed}, failed: {', '.join(failed) or 'none'}")
+    return 1 if failed else 0
+
+
+def _tell(name: str, outcome: Outcome) -> None:
+    healing = f"{max(outcome.healing_s):.1f} s to move on at most" if outcome.healing_s else "never healed"
+    _say(f"{name}: {'; '.join(outcome.notes) or 'nothing'}; {healing}; {outcome.report or 'not checked'}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
