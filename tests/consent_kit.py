@@ -93,8 +93,11 @@ class Wallets:
     def save(self, name: str, data: bytes) -> None:
         self.values[name] = data
 
+    def remove(self, name: str) -> None:
+        self.values.pop(name, None)
+
     def names(self) -> list[str]:
-        return sorted(self.values)
+        return sorted(name for name in self.values if "/" not in name)
 
 
 class Customers:

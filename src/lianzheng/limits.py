@@ -220,7 +220,7 @@ WALLET_BYTES_MAX = 8 * 1024 * 1024
 """A wallet with some hundred consents and its access log."""
 
 WALLET_ROTATIONS_MAX = 4096
-"""ID-3: rotations of a wallet's DID under one reserve: a decade at one a day; a shared reserve finds its place by trying."""
+"""ID-3: rotations of a wallet's DID under one reserve, a decade at one a day; its place is found by trying."""
 
 WALLET_DOCUMENTS_MAX = 256
 """Verifiable Credentials in one wallet; with ``WALLET_DOCUMENT_BYTES_MAX`` they leave room for everything else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lianzheng.consent.model import (
@@ -33,6 +33,7 @@ from lianzheng.crypto.hazmat.bls12381 import G1, scalar_to_bytes
 from lianzheng.encoding.model import Record
 from lianzheng.errors import FormatError, RefusedError, VerificationError
 from lianzheng.identity.credentials.kyc import verify_kyc_credential
+from lianzheng.identity.did.model import CreationOperation2, DidCreate2
 from lianzheng.identity.enrolment import (
     EnrolmentChallenge,
     EnrolmentRequest,
@@ -47,7 +48,7 @@ from lianzheng.ledger.context import MembersView, StateView
 from lianzheng.ledger.sender import sign_transaction
 from lianzheng.ledger.transaction import Transaction, TransactionBody
 from lianzheng.limits import ANONYMITY_SET_MIN
-from lianzheng.wallet.keys import KEY_ID, consent_seed, did_seed, holder_secret
+from lianzheng.wallet.keys import consent_seed, holder_secret
 from lianzheng.wallet.model import HeldConsent, HeldCredential, HeldToken, WalletState
 from lianzheng.zk import spseq
 
@@ -85,16 +86,20 @@ class SignedConsent:
 
 def create_did_transaction(state: WalletState, expires_at: int) -> Transaction:
     """``did.create``, signed by the DID's own key (ID-3)."""
+    operation = state.operation
+    payload = (
+        DidCreate2(operation=operation) if isinstance(operation, CreationOperation2) else DidCreate(operation=operation)
+    )
     body = TransactionBody(
         chain_id=state.chain_id,
         kind="did.create",
         sender=did_of(state.operation),
-        key_id=KEY_ID,
+        key_id=state.key.id,
         nonce=1,
         expires_at=expires_at,
-        payload=DidCreate(operation=state.operation).to_json(),
+        payload=payload.to_json(),
     )
-    return sign_transaction(body, _did_signer(state))
+    return sign_transaction(body, state.key.sign)
 
 
 def enrolment_request(
@@ -107,7 +112,7 @@ def enrolment_request(
     if (challenge.did, challenge.chain_id, challenge.issuer) != (did_of(state.operation), state.chain_id, issuer):
         raise RefusedError("enrolment_misdirected", "The challenge is for another DID, network or issuer.")
     secret = holder_secret(state.seed, state.chain_id)
-    return make_enrolment_request(challenge, document, secret, KEY_ID, _did_signer(state))
+    return make_enrolment_request(challenge, document, secret, state.key.id, state.key.sign)
 
 
 def accept_enrolment(
@@ -213,7 +218,7 @@ def sign_consent(
     made = [maker.make(number) for number in range(len(offer.providers))]
     links = [link for _, link, _ in made]
     named = name_consent(offer, did_of(state.operation), days, presentation, links, now_ms)
-    document = sign_named_consent(named, KEY_ID, now_ms, _did_signer(state))
+    document = sign_named_consent(named, state.key.id, now_ms, state.key.sign)
     submission = ConsentSubmission(named=document, tokens=tuple(delivery for delivery, _, _ in made))
     held = HeldConsent(
         consent_id=offer.consent_id, named=document, tokens=tuple(token for _, _, token in made), status="signed"
@@ -318,8 +323,3 @@ def _by_consent_key(state: WalletState, index: int, kind: str, expires_at: int, 
         payload=payload.to_json(),
     )
     return sign_transaction(body, lambda data: ed25519.sign(seed, data))
-
-
-def _did_signer(state: WalletState) -> Callable[[bytes], bytes]:
-    seed = did_seed(state.seed, state.chain_id)
-    return lambda data: ed25519.sign(seed, data)

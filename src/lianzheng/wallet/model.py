@@ -1,4 +1,7 @@
-"""What a wallet keeps, sealed (AUTH-7). Everything that must survive a lost device derives from ``seed``."""
+"""What a wallet keeps, sealed (AUTH-7). Daily keys derive from ``seed``, those of the DID's future from the reserve.
+
+The two are sealed apart: whoever has the state alone can sign as the present key and change no key (ID-3).
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,52 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from lianzheng.encoding.model import Bytes32, Natural, Record, Seq, Text, TimeMs
+from lianzheng.crypto import ed25519
+from lianzheng.encoding.model import Bytes, Bytes32, Natural, Record, Seq, Text, TimeMs
+from lianzheng.encoding.multikey import ED25519_PUB, encode_multikey
+from lianzheng.errors import FormatError
+from lianzheng.identity.did.model import CreationOperation2
 from lianzheng.identity.enrolment import IdentityDocument
 from lianzheng.identity.model import CreationOperation, Sigma
-from lianzheng.ids import ChainId, Did
+from lianzheng.ids import ChainId, Did, KeyId
+from lianzheng.limits import WALLET_BYTES_MAX
+from lianzheng.wallet.keys import KEY_ID, did_seed
 
-__all__ = ["AccessEntry", "HeldConsent", "HeldCredential", "HeldToken", "WalletState"]
+__all__ = [
+    "AccessEntry",
+    "HeldConsent",
+    "HeldCredential",
+    "HeldDocument",
+    "HeldKey",
+    "HeldToken",
+    "Reserve",
+    "WalletState",
+    "decode_state",
+]
+
+
+class HeldKey(Record):
+    """A key of the wallet's DID with its secret, and the name that the DID's record gives it."""
+
+    id: KeyId
+    secret: Annotated[Bytes32, Field(repr=False)]
+
+    @property
+    def multikey(self) -> str:
+        """Its public part."""
+        return encode_multikey(ED25519_PUB, ed25519.public_key(self.secret))
+
+    def sign(self, message: bytes) -> bytes:
+        """Its signature."""
+        return ed25519.sign(self.secret, message)
+
+
+class Reserve(Record):
+    """The secret of the DID's next keys and its recovery key: apart from the state, off the device if so wished."""
+
+    v: Literal[1] = 1
+    chain_id: ChainId
+    secret: Annotated[Bytes32, Field(repr=False)]
 
 
 class HeldCredential(Record):
@@ -44,20 +87,51 @@ class HeldConsent(Record):
     status: Literal["signed", "paused", "withdrawn"]
 
 
-class AccessEntry(Record):
-    """Who asked what, when, why, and which bands came back."""
+class HeldDocument(Record):
+    """A Verifiable Credential as it came, verified when it came; ``data`` is its JSON by RFC 8785."""
 
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16}$")]
+    received_ms: TimeMs
+    issuer: Text
+    types: Annotated[tuple[Text, ...], Seq]
+    data: Annotated[Bytes, Field(repr=False)]
+
+
+class AccessEntry(Record):
+    """Who asked what, when, why, and which bands came back, as a signed request proves and members have told."""
+
+    request: Bytes32
+    """Hash of the signed request: the name of the use (B25)."""
     time_ms: TimeMs
     requester: Did
     provider: Did
+    task: Bytes32
     purpose: Text
     views: Annotated[tuple[Text, ...], Seq]
-    bands: dict[str, Natural]
+    bands: dict[str, Natural] | None
+    """By indicator; None while only the provider has told of the use, which does not learn any."""
+    told_by: Annotated[tuple[Did, ...], Seq]
+    """Sorted. A use that the provider tells and the requester does not is a matter for a complaint."""
     cid: Bytes32
 
 
 class WalletState(Record):
     """The sealed content of one wallet."""
+
+    v: Literal[2] = 2
+    chain_id: ChainId
+    seed: Annotated[Bytes32, Field(repr=False)]
+    operation: Annotated[CreationOperation | CreationOperation2, Field(union_mode="left_to_right")]
+    key: HeldKey
+    next_index: Natural = 0
+    credentials: Annotated[tuple[HeldCredential, ...], Seq] = ()
+    consents: Annotated[tuple[HeldConsent, ...], Seq] = ()
+    documents: Annotated[tuple[HeldDocument, ...], Seq] = ()
+    access_log: Annotated[tuple[AccessEntry, ...], Seq] = ()
+
+
+class _WalletState1(Record):
+    """As wallets were before their DIDs could change; nothing ever wrote its log."""
 
     v: Literal[1] = 1
     chain_id: ChainId
@@ -66,4 +140,24 @@ class WalletState(Record):
     next_index: Natural = 0
     credentials: Annotated[tuple[HeldCredential, ...], Seq] = ()
     consents: Annotated[tuple[HeldConsent, ...], Seq] = ()
-    access_log: Annotated[tuple[AccessEntry, ...], Seq] = ()
+    access_log: Annotated[tuple[dict[str, Any], ...], Seq] = ()
+
+
+def decode_state(data: bytes) -> WalletState:
+    """The state in canonical bytes of this version or the one before. Raises ``FormatError`` of this version."""
+    try:
+        return WalletState.from_bytes(data, WALLET_BYTES_MAX)
+    except FormatError as error:
+        try:
+            old = _WalletState1.from_bytes(data, WALLET_BYTES_MAX)
+        except FormatError:
+            raise error from None
+    return WalletState(
+        chain_id=old.chain_id,
+        seed=old.seed,
+        operation=old.operation,
+        key=HeldKey(id=KEY_ID, secret=did_seed(old.seed, old.chain_id)),
+        next_index=old.next_index,
+        credentials=old.credentials,
+        consents=old.consents,
+    )

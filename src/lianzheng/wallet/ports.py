@@ -16,5 +16,8 @@ class WalletStore(Protocol):
     def save(self, name: str, data: bytes) -> None:
         """Durable and sealed when it returns; replaces what stood there."""
 
+    def remove(self, name: str) -> None:
+        """Nothing stands under this name when it returns, whether or not something did."""
+
     def names(self) -> list[str]:
-        """Every wallet, sorted."""
+        """Every wallet, sorted. A name with a slash is a part of the wallet before it, and is not listed."""

@@ -3,26 +3,47 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeVar
 
 from lianzheng.clock import Clock
 from lianzheng.consent.model import ConsentRecord
 from lianzheng.consent.named import ConsentOffer, Presentation
 from lianzheng.consent.status import read_record
-from lianzheng.errors import NotFoundError
+from lianzheng.encoding.model import Record
+from lianzheng.errors import ConflictError, NotFoundError
+from lianzheng.identity.did.model import DidRecord
 from lianzheng.identity.enrolment import EnrolmentChallenge, EnrolmentRequest, EnrolmentResponse, IdentityDocument
 from lianzheng.identity.model import did_of
 from lianzheng.ledger.context import MembersView, StateView
 from lianzheng.ledger.transaction import Transaction
-from lianzheng.limits import CREDENTIAL_PERIOD_MS, WALLET_BYTES_MAX
+from lianzheng.limits import CREDENTIAL_PERIOD_MS
 from lianzheng.wallet import acts
 from lianzheng.wallet.acts import SignedConsent
-from lianzheng.wallet.keys import creation_operation
-from lianzheng.wallet.model import AccessEntry, HeldConsent, HeldCredential, WalletState
+from lianzheng.wallet.backup import WalletBackup
+from lianzheng.wallet.control import Change, deactivation, recovery, rotation, settle
+from lianzheng.wallet.keys import KEY_ID, creation_operation, did_seed, fresh_index
+from lianzheng.wallet.model import (
+    AccessEntry,
+    HeldConsent,
+    HeldCredential,
+    HeldKey,
+    Reserve,
+    WalletState,
+    decode_state,
+)
 from lianzheng.wallet.ports import WalletStore
 
-__all__ = ["Wallet"]
+__all__ = ["ChangeKind", "Settled", "Wallet"]
 
+ChangeKind = Literal["rotate", "recover", "deactivate"]
+Settled = Literal["done", "open", "void"]
+R = TypeVar("R", bound=Record)
+_CHANGES: dict[ChangeKind, Callable[[WalletState, Reserve | None, DidRecord, int], Change]] = {
+    "rotate": rotation,
+    "recover": recovery,
+    "deactivate": deactivation,
+}
 _EXPIRY_MS = 3600 * 1000
 _WITHDRAWAL_EXPIRY_MS = 23 * 3600 * 1000  # the longest that LED-3 lets a client ask: nodes post it when they can
 
@@ -47,18 +68,39 @@ class Wallet:
         *,
         test_network: bool,
         seed: bytes | None = None,
+        committed: bool = False,
     ) -> Wallet:
-        """A new wallet, saved. ``seed`` is 32 secret bytes; drawn fresh where it is not given."""
+        """A new wallet, saved. ``seed`` is 32 secret bytes; drawn fresh where it is not given.
+
+        ``committed``: its DID commits to its next and its recovery key, from a reserve of its own (ID-3); a network
+        of schema 1 does not take that.
+        """
         secret = secrets.token_bytes(32) if seed is None else seed
-        state = WalletState(chain_id=chain_id, seed=secret, operation=creation_operation(secret, chain_id))
+        reserve = Reserve(chain_id=chain_id, secret=secrets.token_bytes(32)) if committed else None
+        state = WalletState(
+            chain_id=chain_id,
+            seed=secret,
+            operation=creation_operation(secret, chain_id, reserve.secret if reserve else None),
+            key=HeldKey(id=KEY_ID, secret=did_seed(secret, chain_id)),
+        )
         wallet = cls(name, state, store, clock, test_network=test_network)
+        wallet.keep_reserve(reserve)
+        wallet._keep(state)
+        return wallet
+
+    @classmethod
+    def restore(cls, name: str, copy: WalletBackup, store: WalletStore, clock: Clock, *, test_network: bool) -> Wallet:
+        """The wallet of a copy, saved. It goes on with consent keys that nobody has used before (AUTH-1)."""
+        state = copy.state.model_copy(update={"next_index": fresh_index()})
+        wallet = cls(name, state, store, clock, test_network=test_network)
+        wallet.keep_reserve(copy.reserve)
         wallet._keep(state)
         return wallet
 
     @classmethod
     def load(cls, name: str, store: WalletStore, clock: Clock, *, test_network: bool) -> Wallet:
         """The wallet of this name. Raises ``NotFoundError`` ``wallet_unknown``."""
-        state = WalletState.from_bytes(store.load(name), WALLET_BYTES_MAX)
+        state = decode_state(store.load(name))
         return cls(name, state, store, clock, test_network=test_network)
 
     @property
@@ -70,6 +112,11 @@ class Wallet:
     def chain_id(self) -> str:
         """The network."""
         return self._state.chain_id
+
+    @property
+    def key_id(self) -> str:
+        """Name of the DID's present key, as far as the wallet knows."""
+        return self._state.key.id
 
     @property
     def credentials(self) -> tuple[HeldCredential, ...]:
@@ -89,6 +136,61 @@ class Wallet:
     def create_did(self) -> Transaction:
         """``did.create`` for any member's node to submit."""
         return acts.create_did_transaction(self._state, self._expiry())
+
+    # --- the DID's future --------------------------------------------------------------------------------------
+
+    @property
+    def reserve(self) -> Reserve | None:
+        """The recovery secret, where it is on this device."""
+        return self._part("reserve", Reserve)
+
+    @property
+    def change(self) -> Change | None:
+        """A change of the DID that was sent, or was about to be."""
+        return self._part("change", Change)
+
+    def keep_reserve(self, reserve: Reserve | None) -> None:
+        """This is the reserve on this device from now on; None: there is none any more."""
+        if reserve is None:
+            self._store.remove(f"{self._name}/reserve")
+        else:
+            self._store.save(f"{self._name}/reserve", reserve.to_bytes())
+
+    def begin(self, kind: ChangeKind, record: DidRecord, reserve: Reserve | None = None) -> Change:
+        """A change of the DID on its present ``record``, kept before it is handed out to be sent.
+
+        ``reserve`` from shares, where it is not on this device. Raises as ``control.rotation``; ``ConflictError``
+        ``change_open`` while an earlier change may still go through (see :meth:`finish`).
+        """
+        if self.change is not None:
+            raise ConflictError("change_open", "An earlier change of the DID is still on its way.")
+        made = _CHANGES[kind](self._state, reserve or self.reserve, record, self._expiry())
+        self._store.save(f"{self._name}/change", made.to_bytes())
+        return made
+
+    def finish(self, record: DidRecord, block_ms: int) -> Settled | None:
+        """What became of the change under way, by the ledger's present record; the wallet has taken it over.
+
+        None where none is under way. "open": send its bytes again.
+        """
+        change = self.change
+        if change is None:
+            return None
+        outcome = settle(change, record, block_ms)
+        if outcome == "done":
+            if change.reserve is not None:
+                self.keep_reserve(Reserve(chain_id=self.chain_id, secret=change.reserve))
+            if change.key is not None:
+                self._keep(self._state.model_copy(update={"key": change.key}))
+        if outcome != "open":
+            self._store.remove(f"{self._name}/change")
+        return outcome
+
+    def copy(self) -> WalletBackup:
+        """Everything that a backup holds: the state, and the reserve where it is on this device."""
+        return WalletBackup(created_ms=self._clock.now_ms(), state=self._state, reserve=self.reserve)
+
+    # --- enrolment and consent ---------------------------------------------------------------------------------
 
     def enrol(self, challenge: EnrolmentChallenge, issuer: str, document: IdentityDocument) -> EnrolmentRequest:
         """As ``acts.enrolment_request``."""
@@ -157,6 +259,12 @@ class Wallet:
     def note_access(self, entry: AccessEntry) -> None:
         """Add to the access log what the requester reports about a use."""
         self._keep(self._state.model_copy(update={"access_log": (*self._state.access_log, entry)}))
+
+    def _part(self, part: str, kind: type[R]) -> R | None:
+        try:
+            return kind.from_bytes(self._store.load(f"{self._name}/{part}"))
+        except NotFoundError:
+            return None
 
     def _held(self, consent_id: str) -> HeldConsent:
         for held in self._state.consents:

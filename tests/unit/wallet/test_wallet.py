@@ -135,12 +135,15 @@ def test_the_access_log_is_kept(tmp_path: Path) -> None:
     clock, store = ManualClock(START_MS), SealedWalletStore.create(tmp_path / "wallets", b"a passphrase")
     wallet = Wallet.create("one", CHAIN, store, clock, test_network=True, seed=bytes(range(32)))
     entry = AccessEntry(
+        request=bytes(32),
         time_ms=START_MS,
         requester=ALPHA.did,
         provider=BETA.did,
         purpose="suitability-assessment",
         views=("beta-assets/wealth/bands",),
         bands={"I01": 3},
+        task=bytes(32),
+        told_by=(ALPHA.did,),
         cid=bytes(32),
     )
     wallet.note_access(entry)

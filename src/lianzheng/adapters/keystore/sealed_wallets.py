@@ -12,7 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from lianzheng.adapters.files import replace_file
+from lianzheng.adapters.files import replace_file, sync_folder
 from lianzheng.adapters.keystore.files import locked, read_private
 from lianzheng.crypto.digest import sha256
 from lianzheng.crypto.sealing import aead_open, aead_seal, seal, unseal
@@ -78,9 +78,15 @@ class SealedWalletStore:
         sealed = aead_seal(self._file_key, _Entry(name=name, data=data).to_bytes(), _BODY_AAD + path.name.encode())
         replace_file(path, sealed)
 
+    def remove(self, name: str) -> None:
+        """The file is gone, also after a power cut; what a disk keeps of it only the file key opens."""
+        self._path(name).unlink(missing_ok=True)
+        sync_folder(self._folder)
+
     def names(self) -> list[str]:
         """Every wallet, sorted."""
-        return sorted(self._read(path).name for path in self._folder.glob("*.wallet"))
+        found = (self._read(path).name for path in self._folder.glob("*.wallet"))
+        return sorted(name for name in found if "/" not in name)
 
     def _read(self, path: Path) -> _Entry:
         plain = aead_open(self._file_key, read_private(path), _BODY_AAD + path.name.encode())
