@@ -39,4 +39,5 @@ def test_every_route_says_what_it_does_and_how_it_refuses(tool: ModuleType) -> N
                 if path.startswith("/1.0/identifiers/"):  # its statuses are those of DID Resolution
                     assert set(operation["responses"]) >= {"200", "303", "404", "410", "501"}
                     continue
-                assert set(operation["responses"]) == {"200", "default"}, f"{name} {path}"
+                found = set(operation["responses"])  # VCALM: what makes a document answers 201
+                assert found in ({"200", "default"}, {"201", "default"}), f"{name} {path}"

@@ -174,17 +174,15 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     )
     consent_store, refusals = SqlConsentStore(base.database), SqlRefusalStore(base.database)
     consents = _consents(base, consent_store, clients)
-    mark = UseMark(config.data_dir / "gate.mark")
-    uses, receipts = UseRepository(base.database, mark), ReceiptRepository(base.database)
+    uses = UseRepository(base.database, UseMark(config.data_dir / "gate.mark"))
+    receipts = ReceiptRepository(base.database)
     views = _views(base, dataset_store)
-    peer_tables = PeerTableRepository(base.database)
-    asks = AskRepository(base.database)
+    peer_tables, asks = PeerTableRepository(base.database), AskRepository(base.database)
     acts = ActRecorder(evidence, base.capture, clock)
     consent_desk = ConsentDesk(consents, consent_store, acts)
     tasks = TaskService(base.sender, uses)
     gate_log, gate_workers = GateLog(clock), _gate_workers(base)
-    test_network = _is_test_network(base.genesis)
-    resolver = _resolver(base)
+    test_network, resolver = _is_test_network(base.genesis), _resolver(base)
     services = NodeServices(
         did=config.did,
         genesis=base.genesis,

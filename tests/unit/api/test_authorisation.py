@@ -39,6 +39,7 @@ PUBLIC = {
             "transactions/{tx_id}",
         )
     },
+    "GET /api/v1/credentials/status-lists/{name}": "bits without a person; whoever verifies a credential needs them",
     "POST /api/v1/ledger/transactions": "a transaction carries its own signature (LED-2)",
     "POST /api/v1/wallet/enrolment-challenges": "gives out a nonce; who may enrol is decided by the proof (ID-7)",
     "POST /api/v1/wallet/enrolments": "proves knowledge of v and shows the document (ID-7)",
@@ -74,6 +75,7 @@ def routes(node: LocalNode) -> dict[str, str]:
             "old_size",
             "sha256",
             "leaf",
+            "name",
         ):
             path = path.replace("{" + parameter + "}", "x")
         assert "{" not in path, f"{template}: add its parameter to this test"
@@ -173,6 +175,7 @@ async def test_peer_routes_are_these(node: LocalNode) -> None:
         "GET /peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/boundaries",
         "GET /peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/hint",
         "POST /peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/answers",
+        "GET /peer/v1/status-lists/{name}",
         "POST /peer/v1/ledger/transactions",
         "GET /peer/v1/ledger/blocks",
         "GET /peer/v1/ledger/head-statements/{nonce}",

@@ -190,25 +190,24 @@ class StatusAnswer(BaseModel):
 def create_router(services: NodeServices) -> APIRouter:
     """Routes under ``/api/v1/credentials`` and ``/api/v1/presentations``."""
     router, operator = APIRouter(), operator_router(services, "credentials")
-    desk = services.credentials
 
     @router.get("/api/v1/credentials/status-lists/{name}", tags=["credentials"], response_class=Response)
     async def status_list(name: str) -> Response:
         """A status list credential of this member, the very bytes whose digest stands on the ledger."""
-        return Response(await desk.status_list(name), media_type=_VC)
+        return Response(await services.credentials.status_list(name), media_type=_VC)
 
     @operator.post("/credentials/issue", status_code=201, response_model=CredentialAnswer, openapi_extra=_in(IssueBody))
     async def issue(request: Request) -> Any:
         """Complete, secure and note a credential of one of the alliance's kinds, in this member's name."""
         body = await _read(request, IssueBody)
         options = IssueOptions(body.options.cryptosuite, body.options.status, tuple(body.options.mandatoryPointers))
-        return {"verifiableCredential": await desk.issue(body.credential, options)}
+        return {"verifiableCredential": await services.credentials.issue(body.credential, options)}
 
     @operator.post("/credentials/verify", response_model=VerdictAnswer, openapi_extra=_in(VerifyBody))
     async def verify(request: Request) -> Any:
         """Form, proofs, kind, trust and status of a credential, now."""
         body = await _read(request, VerifyBody)
-        verdict = await desk.verify_credential(body.verifiableCredential, _demand(body.options))
+        verdict = await services.credentials.verify_credential(body.verifiableCredential, _demand(body.options))
         return _verdict(verdict, body.options.language)
 
     @operator.post(
@@ -217,20 +216,26 @@ def create_router(services: NodeServices) -> APIRouter:
     async def derive(request: Request) -> Any:
         """A copy of a credential with a base proof of ecdsa-sd-2023 that shows what is chosen."""
         body = await _read(request, DeriveBody)
-        return {"verifiableCredential": await desk.derive(body.verifiableCredential, body.options.selectivePointers)}
+        return {
+            "verifiableCredential": await services.credentials.derive(
+                body.verifiableCredential, body.options.selectivePointers
+            )
+        }
 
     @operator.post("/credentials/status", response_model=StatusAnswer, openapi_extra=_in(StatusBody))
     async def status(request: Request) -> Any:
         """Revoke, suspend or take up again a credential of this member; answers once the ledger names the new list."""
         body = await _read(request, StatusBody)
-        version = await desk.set_status(body.credentialId, body.credentialStatus.statusPurpose, body.status)
+        version = await services.credentials.set_status(
+            body.credentialId, body.credentialStatus.statusPurpose, body.status
+        )
         return {"credentialId": body.credentialId, "version": version}
 
     @operator.post("/presentations", status_code=201, response_model=PresentedAnswer, openapi_extra=_in(PresentBody))
     async def present(request: Request) -> Any:
         """Present credentials as this member, for a verifier's challenge and domain."""
         body = await _read(request, PresentBody)
-        made = await desk.present(body.presentation, body.options.challenge, body.options.domain)
+        made = await services.credentials.present(body.presentation, body.options.challenge, body.options.domain)
         return {"verifiablePresentation": made}
 
     @operator.post(
@@ -239,7 +244,7 @@ def create_router(services: NodeServices) -> APIRouter:
     async def verify_presented(request: Request) -> Any:
         """A holder's presentation and every credential in it, now."""
         body = await _read(request, VerifyPresentationBody)
-        verdict = await desk.verify_presentation(body.verifiablePresentation, _demand(body.options))
+        verdict = await services.credentials.verify_presentation(body.verifiablePresentation, _demand(body.options))
         found = [_verdict(one, body.options.language) for one in verdict.credentials]
         return {"verified": True, "holder": verdict.holder, "credentials": found}
 
