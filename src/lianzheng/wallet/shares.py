@@ -16,6 +16,7 @@ from lianzheng.crypto.digest import sha256, sha256_raw
 from lianzheng.crypto.sealing import aead_open, aead_seal
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.errors import FormatError, VerificationError
+from lianzheng.identity.model import did_of
 from lianzheng.ids import chain_of_did, check_did
 from lianzheng.limits import WALLET_BYTES_MAX
 from lianzheng.wallet.backup import COPY_BYTES_MAX, WalletBackup
@@ -126,7 +127,10 @@ def open_shares(shares: Sequence[ShareFile]) -> WalletBackup:
     """
     reserve = reserve_of(shares)
     plain = aead_open(share_key(reserve.secret, reserve.chain_id), shares[0].sealed, _AAD)
-    return WalletBackup.from_bytes(plain, COPY_BYTES_MAX).model_copy(update={"reserve": reserve})
+    copy = WalletBackup.from_bytes(plain, COPY_BYTES_MAX)
+    if did_of(copy.state.operation) != shares[0].did:  # the files say it beside the seal
+        raise _malformed()
+    return copy.model_copy(update={"reserve": reserve})
 
 
 def _set_id(sealed: bytes) -> bytes:

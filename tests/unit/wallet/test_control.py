@@ -85,7 +85,7 @@ def test_recovery_brings_a_fresh_key_and_makes_the_old_reserve_worthless() -> No
     holds(scene, scene.loaded())
     for kind in ("rotate", "recover", "deactivate"):
         with pytest.raises(LianzhengError, match="reserve_wrong"):
-            scene.wallet.begin(kind, scene.record, old)  # type: ignore[arg-type]
+            scene.wallet.begin(kind, scene.record, old)
     assert scene.change("rotate") == "ok"
 
 
@@ -95,7 +95,7 @@ def test_a_thief_of_the_state_alone_changes_no_key() -> None:
     scene.wallet.keep_reserve(None)
     for kind in ("rotate", "recover", "deactivate"):
         with pytest.raises(LianzhengError, match="reserve_missing"):
-            scene.wallet.begin(kind, scene.record)  # type: ignore[arg-type]
+            scene.wallet.begin(kind, scene.record)
     thief = Reserve(chain_id=CHAIN, secret=bytes(32))
     with pytest.raises(LianzhengError, match="reserve_wrong"):
         scene.wallet.begin("rotate", scene.record, thief)
@@ -157,7 +157,8 @@ def test_a_change_that_never_arrived_is_sent_again_and_given_up_only_when_it_is_
     assert scene.wallet.change == made
     key = scene.wallet._state.key
     assert scene.wallet.finish(scene.record, made.expires_ms) == "void"
-    assert (scene.wallet.change, scene.wallet._state.key) == (None, key)
+    assert scene.loaded().change is None
+    assert scene.wallet._state.key == key
     assert scene.change("rotate") == "ok"
 
 
