@@ -12,6 +12,7 @@ from typing import Any
 
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.binary import b64u_decode
+from lianzheng.encoding.canonical import is_encoding
 from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.governance.model import member_key
@@ -58,7 +59,7 @@ def parse_envelope(wire: bytes, chain_id: str, rules: Mapping[str, RuleSpec]) ->
         raise RefusedError("kind_unknown", "This network has no such kind of transaction.")
     signed = body_bytes(wire)
     payload = spec.payload.from_json(body.payload)
-    if payload.to_bytes() != payload_bytes(signed):
+    if not is_encoding(payload_bytes(signed), payload.to_json()):
         raise FormatError("json_not_canonical", "A payload is not in the one encoding of its type.")
     if spec.ordered and body.nonce is not None:
         raise RefusedError("nonce_unexpected", "This kind is ordered by its payload and carries no nonce.")

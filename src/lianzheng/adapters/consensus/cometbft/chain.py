@@ -23,6 +23,8 @@ from lianzheng.limits import BLOCK_BYTES_MAX
 __all__ = ["CometChain"]
 
 _EVENTS_BYTES_MAX = 4 * BLOCK_BYTES_MAX
+_EVENTS_BLOCKS = 64
+"""Blocks whose events stay in memory for those who follow the head."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class CometChain:
         self.application_hash = application.app_hash()
         self.fault: LianzhengError | None = None
         self._waiting: dict[bytes, _Waiting] = {}
+        self._events: dict[int, list[JsonObject]] = {}
         self._advanced = asyncio.Event()
         self._closed = False
 
@@ -123,6 +126,7 @@ class CometChain:
 
         ``signers`` says that it changes the validators. Raises ``sqlite3.Error``, ``OSError``.
         """
+        events = _events(height, time_ms, results)
         block = AppliedBlock(
             height,
             time_ms,
@@ -130,7 +134,7 @@ class CometChain:
             app_hash,
             transactions=frame(*transactions),
             results=encode([{"code": result.code, "data": result.data} for result in results]),
-            events=encode(_events(height, time_ms, results)),
+            events=encode(events),
         )
         final = [
             (result.origin.tx_id, index)
@@ -138,6 +142,8 @@ class CometChain:
             if result.final and result.origin is not None
         ]
         await self.store.append(block, final, signers)
+        self._events[height] = events
+        self._events.pop(height - _EVENTS_BLOCKS, None)
         self._advance(block)
         for index, (transaction, result) in enumerate(zip(transactions, results, strict=True)):
             if result.origin is not None:
@@ -186,8 +192,11 @@ class CometChain:
         height = max(from_height, 1)
         while True:
             while height <= self.height:
-                block = self.store.block(height)
-                for event in decode(block.events, _EVENTS_BYTES_MAX) if block is not None else ():
+                events = self._events.get(height)
+                if events is None:
+                    block = self.store.block(height)
+                    events = [] if block is None else decode(block.events, _EVENTS_BYTES_MAX)
+                for event in events:
                     yield event
                 height += 1
             if not await self.wait_height(height):
