@@ -17,7 +17,7 @@ from simulation.world import Broken, Decided, World
 
 __all__ = ["check"]
 
-_MORE_THAN = {"incident.contain": (1, 3), "incident.close": (1, 2), "points.appeal": (1, 2)}
+_MORE_THAN = {"incident.contain": (1, 3), "incident.close": (1, 2), "issuer.withdraw": (1, 2), "points.appeal": (1, 2)}
 """Shares of the decision record; every other kind needs more than two thirds."""
 
 

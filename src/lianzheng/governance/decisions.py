@@ -15,6 +15,7 @@ from lianzheng.governance.admission.rules import (
     carry_regroup,
 )
 from lianzheng.governance.incidents.rules import carry_close, carry_contain
+from lianzheng.governance.issuers.rules import carry_accreditation
 from lianzheng.governance.motions.model import MotionRecord, MotionVote, motion_id, motion_key, motion_of
 from lianzheng.governance.motions.rules import cast, event_of
 from lianzheng.governance.parameters.rules import carry_parameter
@@ -41,6 +42,8 @@ CARRIES: dict[str, Carry] = {
     "incident.contain": carry_contain,
     "incident.close": carry_close,
     "schema.upgrade": carry_upgrade,
+    "issuer.accredit": partial(carry_accreditation, kind="issuer.accredit"),
+    "issuer.withdraw": partial(carry_accreditation, kind="issuer.withdraw"),
     **{f"network.winddown.{step}": partial(carry_step, step=step) for step in STEPS},
 }
 
@@ -61,7 +64,8 @@ def decide(state: StateView, motion: MotionRecord, block: BlockContext) -> Effec
 
 
 def _named(content: JsonObject) -> JsonObject:
-    return {name: content[name] for name in ("member", "name", "scope", "target") if name in content}
+    names = ("credential", "issuer", "member", "name", "scope", "target")
+    return {name: content[name] for name in names if name in content}
 
 
 def opening(open_motion: Callable[..., MotionRecord], **fixed: Any) -> Rule:

@@ -29,6 +29,8 @@ from lianzheng.governance.incidents.rules import (
     open_incident,
     own_target,
 )
+from lianzheng.governance.issuers.model import IssuerMotion
+from lianzheng.governance.issuers.rules import propose_accreditation
 from lianzheng.governance.members import all_members, member_of
 from lianzheng.governance.model import (
     NETWORK_KEY,
@@ -124,5 +126,7 @@ RULES: tuple[RuleSpec, ...] = (
     RuleSpec("incident.contain", IncidentContain, contain),
     RuleSpec("incident.close", IncidentClose, opening(close_incident)),
     RuleSpec("schema.upgrade", SchemaUpgrade, opening(open_upgrade)),
+    RuleSpec("issuer.accredit", IssuerMotion, opening(propose_accreditation, kind="issuer.accredit"), since=2),
+    RuleSpec("issuer.withdraw", IssuerMotion, opening(propose_accreditation, kind="issuer.withdraw"), since=2),
     *(RuleSpec(f"network.winddown.{step}", WinddownStep, opening(propose_step, step=step)) for step in STEPS),
 )

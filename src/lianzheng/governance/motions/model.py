@@ -46,9 +46,11 @@ SHARES: dict[str, Share] = {
     "points.rule": _TWO_THIRDS,
     "points.appeal": _HALF,
     "schema.upgrade": _TWO_THIRDS,
+    "issuer.accredit": _TWO_THIRDS,
     # To stop is easier than to go on: what guards people must not wait for the last third.
     "incident.contain": _THIRD,
     "incident.close": _HALF,
+    "issuer.withdraw": _HALF,
     "network.winddown.plan": _TWO_THIRDS,
     "network.winddown.start": _TWO_THIRDS,
     "network.winddown.freeze": _TWO_THIRDS,
