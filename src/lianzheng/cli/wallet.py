@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lianzheng.cli import wallet_safety
 from lianzheng.cli.documents import Document, read_document, read_object
 from lianzheng.cli.output import say, show, show_json, table
 from lianzheng.cli.session import Json, check_new, save_new
+from lianzheng.cli.wallet_options import Folder, Nodes
 
 if TYPE_CHECKING:
     from lianzheng.cli.wallet_acts import Signing
@@ -18,22 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="The investor's wallet: enrol, consent, withdraw, pause. 投资者钱包")
-Folder = Annotated[
-    Path,
-    typer.Option(
-        "--wallet", help="The wallet's folder. Its file `passphrase` opens it: keep backups of the two apart."
-    ),
-]
-Nodes = Annotated[
-    list[str],
-    typer.Option(
-        "--node",
-        envvar="LIANZHENG_NODES",
-        help="Address of a member's node, such as http://host:8420. Name several members': the wallet goes on only "
-        "where they agree.",
-    ),
-]
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The investor's wallet: enrol, consent, withdraw, pause, present, back up, recover. 投资者钱包",
+)
+wallet_safety.add_commands(app)
 _Consent = Annotated[str, typer.Argument(metavar="CONSENT", help="Id of the consent.")]
 _Out = Annotated[Path, typer.Option("--out", help="New file to write, readable by you alone.")]
 
