@@ -158,8 +158,10 @@ class LocalLedger:
         """``LedgerEngine``; the ledger is its own."""
         return self
 
-    async def standing(self) -> Standing:
+    async def standing(self, log_size: int = 0) -> Standing:
         """``LedgerHistory``."""
+        if self.log.size < log_size:
+            raise NotFoundError("log_entry_unknown", "No such entry.")
         return Standing(
             schema_version=1,
             log_root=self.log.root(),

@@ -27,14 +27,13 @@ from lianzheng.evidence.model import (
 from lianzheng.evidence.ports import AnchorSender, Batch, EvidenceRepository, PlacedRecord
 from lianzheng.evidence.rules import ANCHOR_KIND, last_anchor
 from lianzheng.ledger.genesis import Genesis
-from lianzheng.ledger.history import KeptCheckpoint
+from lianzheng.ledger.history import KeptCheckpoint, Standing
 from lianzheng.ledger.merkle import root_of
 from lianzheng.ledger.ports import LedgerEngine, LogProof
 from lianzheng.limits import ANCHOR_INTERVAL_MS, ANCHOR_LEAVES_MAX, DOCUMENT_BYTES_MAX, RECORD_DOCUMENTS_MAX
 
 __all__ = ["Act", "EvidenceService"]
 
-_HEAD_RACES_MAX = 50
 _RETRY_S = 2.0
 
 
@@ -170,7 +169,7 @@ class EvidenceService:
     async def bundle(self, case_id: str, under: KeptCheckpoint | None = None) -> bytes:
         """The case's bundle, anchoring first what is not anchored yet (EV-4); ``under`` a checkpoint, for EV-6.
 
-        Raises ``case_unknown``, ``not_anchored_yet``, ``ledger_moving``, ``checkpoint_too_early``.
+        Raises ``case_unknown``, ``not_anchored_yet``, ``checkpoint_too_early``.
         """
         placed = await self.case(case_id)
         if any(item.batch is None or item.batch.log_index is None for item in placed):
@@ -187,7 +186,8 @@ class EvidenceService:
         paths = {number: BatchPaths(await self._repository.batch_leaves(number)) for number in batches}
         indexes = [batch.log_index for batch in batches.values() if batch.log_index is not None]
         if under is None:
-            return assemble_bundle(self.network(), placed, paths, await self._prove(indexes)).to_bytes()
+            proofs = self._prove(await self._standing(indexes), indexes)
+            return assemble_bundle(self.network(), placed, paths, proofs).to_bytes()
         proofs = self._prove_under(under, indexes)
         return assemble_bundle(self.network(), placed, paths, proofs, under.note).to_bytes()
 
@@ -255,16 +255,27 @@ class EvidenceService:
                 return  # the header that carries it comes with a later block
             await self._repository.mark_final(batch.number)
 
+    async def _standing(self, indexes: Sequence[int]) -> Standing:
+        """One height that all ``indexes`` are proven at, however the ledger moves on meanwhile."""
+        try:
+            return await self._engine.history.standing(1 + max(indexes))
+        except NotFoundError as error:
+            raise ConflictError("not_anchored_yet", "A record of this case is not provable yet.") from error
+
     def _prove_under(self, under: KeptCheckpoint, indexes: Sequence[int]) -> dict[int, LogProof]:
         """Proofs in the log as it was at the checkpoint."""
-        at, proofs = under.standing, {}
+        if any(index >= under.standing.log_size for index in indexes):
+            raise ConflictError(
+                "checkpoint_too_early",
+                "A record of this case was anchored after the checkpoint.",
+                next_step="Name a later checkpoint, or collect one with `lianzheng network checkpoint`.",
+            )
+        return self._prove(under.standing, indexes)
+
+    def _prove(self, at: Standing, indexes: Sequence[int]) -> dict[int, LogProof]:
+        """Proofs of all ``indexes`` in the log as it was under one head."""
+        proofs: dict[int, LogProof] = {}
         for index in indexes:
-            if index >= at.log_size:
-                raise ConflictError(
-                    "checkpoint_too_early",
-                    "A record of this case was anchored after the checkpoint.",
-                    next_step="Name a later checkpoint, or collect one with `lianzheng network checkpoint`.",
-                )
             entry, path = self._engine.history.log_entry(index, at.log_size)
             proofs[index] = LogProof(
                 entry=entry,
@@ -278,23 +289,6 @@ class EvidenceService:
                 head_chain=at.head_chain,
             )
         return proofs
-
-    async def _prove(self, indexes: Sequence[int]) -> dict[int, LogProof]:
-        """Proofs of all ``indexes`` under one head; asked again where a block came in between."""
-        for _ in range(_HEAD_RACES_MAX):
-            try:
-                proofs = {index: await self._engine.prove_log(index) for index in indexes}
-            except NotFoundError as error:
-                raise ConflictError("not_anchored_yet", "A record of this case is not provable yet.") from error
-            if len({proof.log_size for proof in proofs.values()}) == 1 and _one_head(list(proofs.values())):
-                return proofs
-        raise UnavailableError(
-            "ledger_moving", "The ledger moved on while the bundle was made.", next_step="Try again."
-        )
-
-
-def _one_head(proofs: Sequence[LogProof]) -> bool:
-    return all(proof.head == proofs[0].head for proof in proofs)
 
 
 def _draft(

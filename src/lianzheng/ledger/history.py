@@ -43,8 +43,12 @@ class KeptCheckpoint:
 class LedgerHistory(Protocol):
     """Earlier states of the evidence log, by this node's own replay."""
 
-    async def standing(self) -> Standing:
-        """Of the newest head. Raises ``NotFoundError`` ``head_unknown`` where no block stands yet."""
+    async def standing(self, log_size: int = 0) -> Standing:
+        """Of the newest head over a log of at least ``log_size`` entries; waits a moment for a head that carries them.
+
+        Raises ``NotFoundError`` ``head_unknown`` where no block stands yet, ``log_entry_unknown`` where the log is
+        shorter, ``height_not_provable``.
+        """
 
     async def checkpoint(self, height: int) -> Checkpoint:
         """What this node itself has at ``height``, after waiting a moment for blocks that are on their way.

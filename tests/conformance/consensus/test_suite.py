@@ -15,7 +15,7 @@ import pytest
 from comet_kit import needs_engine
 from conformance_script import dated_script
 from engines_kit import ENGINES, Byzantine, Following, MakeSubject, Recorded, Sequencing, Subject, replay
-from ledger_kit import PARTIES, Party
+from ledger_kit import BETA, PARTIES, Party, update_payload
 from lianzheng.contracts.machine import Machine
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import encode
@@ -105,6 +105,26 @@ async def test_proofs_of_state_log_and_growth_stand_under_the_head(tmp_path: Pat
             await engine.prove_log(log.log_size)
         with pytest.raises(NotFoundError, match="height_not_provable"):
             await engine.prove_state("network", engine.status().height + 100)
+
+
+@engines
+async def test_proofs_of_one_bundle_stand_at_one_height_while_blocks_come(tmp_path: Path, make: MakeSubject) -> None:
+    """EV-4: one standing, then the entries at its size, whatever the ledger does meanwhile."""
+    subject = make(tmp_path)
+    async with running(subject):
+        await _run(subject)
+        history, before = subject.engine.history, subject.engine.status().height
+        for turn in range(3):
+            standing = await history.standing(12)
+            update = update_payload(turn, "beta")
+            act = BETA.transaction("member.update", update, 50 + turn, now_ms=subject.now_ms())
+            assert (await subject.engine.submit(act)).result.ok
+            for index in range(12):
+                entry, path = history.log_entry(index, standing.log_size)
+                verify_inclusion(entry, index, standing.log_size, path, standing.log_root)
+        assert subject.engine.status().height >= before + 3
+        with pytest.raises(NotFoundError, match="log_entry_unknown"):
+            await history.standing(13)
 
 
 async def _under_head(subject: Subject, proof: StateProof | LogProof | ConsistencyProof) -> None:

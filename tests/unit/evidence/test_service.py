@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from evidence_kit import CONTEXT, NODE_SEED, LocalLedger, Site, documents
+from evidence_kit import CONTEXT, NODE_SEED, OTHER, LocalLedger, Site, documents
 from lianzheng.clock import ManualClock
 from lianzheng.crypto import ed25519
 from lianzheng.errors import ConflictError, FormatError, NotFoundError, RefusedError, UnavailableError
-from lianzheng.evidence.model import Bundle
+from lianzheng.evidence.model import AnchorPayload, Bundle
+from lianzheng.evidence.rules import last_anchor
+from lianzheng.ledger.block import SignedHead
+from lianzheng.ledger.history import Standing
+from lianzheng.ledger.ports import LogProof
 from lianzheng.limits import ANCHOR_LEAVES_MAX, BUNDLE_BYTES_MAX, PROMISE_MS
 from lianzheng.verify import verify_bundle
 
@@ -45,6 +49,46 @@ async def test_ev4_a_case_becomes_a_bundle_that_verifies(tmp_path: Path, ledger:
         assert report.exit_code == 0 and len(report.records) == 3
         assert verify_bundle(bundle, None).exit_code == 3
         assert await site.service.cases() == ("case-1", "case-2")
+
+
+class MovingLedger(LocalLedger):
+    """Another member's anchor stands in a new block whenever this one is asked anything."""
+
+    def _move(self) -> None:
+        last = last_anchor(self.state, OTHER)
+        previous = None if last is None else last.digest
+        payload = AnchorPayload(root_sha256=bytes(32), root_sm3=bytes(32), count=1, previous_anchor=previous)
+        assert self.block(payload, OTHER).result.ok
+
+    async def standing(self, log_size: int = 0) -> Standing:
+        found = await super().standing(log_size)
+        self._move()
+        return found
+
+    def log_entry(self, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
+        self._move()
+        return super().log_entry(index, size)
+
+    async def prove_log(self, index: int) -> LogProof:
+        found = await super().prove_log(index)
+        self._move()
+        return found
+
+
+async def test_ev4_a_bundle_is_made_at_one_height_while_the_ledger_moves(tmp_path: Path) -> None:
+    """Nine anchors between those of others: one head, one log size, and the ledger is 9 blocks on before the end."""
+    ledger = MovingLedger(ManualClock())
+    async with Site(tmp_path, ledger) as site:
+        for _ in range(9):
+            await site.record()
+            await site.service.flush()
+        before = ledger.head.head.height
+        data = await site.service.bundle("case-1")
+        assert ledger.head.head.height == before + 1 + 9
+        bundle = Bundle.from_bytes(data, BUNDLE_BYTES_MAX)
+        assert len(bundle.anchors) == 9 and bundle.ledger.log_size == ledger.log.size - 10
+        assert isinstance(bundle.ledger.head, SignedHead) and bundle.ledger.head.head.height == before
+        assert verify_bundle(data, site.service.trust_file()).exit_code == 0
 
 
 async def test_concurrent_records_of_one_case_keep_one_order(tmp_path: Path, ledger: LocalLedger) -> None:

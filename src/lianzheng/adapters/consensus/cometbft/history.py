@@ -21,8 +21,8 @@ class CometHistory:
         self._prover = prover
         self._chain_id = chain_id
 
-    async def standing(self) -> Standing:
-        return await self._prover().standing()
+    async def standing(self, log_size: int = 0) -> Standing:
+        return await self._prover().standing(log_size_min=log_size)
 
     async def checkpoint(self, height: int) -> Checkpoint:
         return (await self._prover().standing(height)).checkpoint(self._chain_id)

@@ -7,7 +7,7 @@ import asyncio
 from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.heads import fetch_head
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
-from lianzheng.adapters.consensus.embedded.faults import state_diverged, stop_error
+from lianzheng.adapters.consensus.embedded.faults import log_entry_unknown, state_diverged, stop_error
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.cometbft import CometHead
@@ -30,7 +30,7 @@ class CometProver:
         """Proof of one log entry. Raises ``NotFoundError`` ``log_entry_unknown``, ``height_not_provable``."""
         application = self._chain.application
         if not 0 <= index < application.roots(height).log_size:
-            raise NotFoundError("log_entry_unknown", "The evidence log has no such entry yet.")
+            raise log_entry_unknown()
         roots = await self._provable(height, log_size_min=index + 1)
         head, changes = await self._head_over(roots)
         return LogProof(
@@ -78,9 +78,11 @@ class CometProver:
             head_chain=changes,
         )
 
-    async def standing(self, height: int | None = None) -> Standing:
+    async def standing(self, height: int | None = None, log_size_min: int = 0) -> Standing:
         """What proofs under the newest head, or that of ``height``, stand on. Errors as :meth:`prove_log`."""
-        roots = await self._provable(height)
+        if self._chain.application.roots(height).log_size < log_size_min:
+            raise log_entry_unknown()
+        roots = await self._provable(height, log_size_min)
         head, changes = await self._head_over(roots)
         return Standing(
             schema_version=roots.schema,

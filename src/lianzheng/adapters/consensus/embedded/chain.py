@@ -13,6 +13,7 @@ from lianzheng.adapters.consensus.embedded.faults import (
     ledger_forked,
     ledger_rolled_back,
     ledger_storage_failed,
+    log_entry_unknown,
     state_diverged,
 )
 from lianzheng.adapters.consensus.embedded.store import BlockRow, BlockStore
@@ -256,7 +257,7 @@ class Chain:
         """Proof of one evidence-log entry; errors as ``LedgerEngine.prove_log``."""
         roots = self.application.roots(height)
         if roots.height == 0 or not 0 <= index < roots.log_size:
-            raise NotFoundError("log_entry_unknown", "The evidence log has no such entry yet.")
+            raise log_entry_unknown()
         path = self.application.log.inclusion_path(index, roots.log_size)
         entry = self.application.log_entry(index)
         return LogProof(entry=entry, index=index, path=path, **self._under_head(roots))

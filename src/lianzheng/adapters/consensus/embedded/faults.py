@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lianzheng.errors import LianzhengError, UnavailableError
+from lianzheng.errors import LianzhengError, NotFoundError, UnavailableError
 
 __all__ = [
     "ledger_busy",
@@ -12,6 +12,7 @@ __all__ = [
     "ledger_stopped",
     "ledger_storage_failed",
     "ledger_unavailable",
+    "log_entry_unknown",
     "state_diverged",
     "stop_error",
 ]
@@ -66,6 +67,11 @@ def ledger_unavailable() -> UnavailableError:
         "The ledger gave no final result in time.",
         next_step="Send the same transaction again: a repeat returns the earlier receipt.",
     )
+
+
+def log_entry_unknown() -> NotFoundError:
+    """No provable log is that long."""
+    return NotFoundError("log_entry_unknown", "The evidence log has no such entry yet.")
 
 
 def ledger_storage_failed() -> UnavailableError:

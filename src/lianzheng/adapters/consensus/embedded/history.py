@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
+from lianzheng.adapters.consensus.embedded.faults import log_entry_unknown
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.checkpoint import Checkpoint, checkpoint_of
@@ -21,8 +22,11 @@ class EmbeddedHistory:
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
 
-    async def standing(self) -> Standing:
-        return self._chain.standing()
+    async def standing(self, log_size: int = 0) -> Standing:
+        found = self._chain.standing()
+        if found.log_size < log_size:
+            raise log_entry_unknown()
+        return found
 
     async def checkpoint(self, height: int) -> Checkpoint:
         chain = self._chain
