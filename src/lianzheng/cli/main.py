@@ -17,6 +17,7 @@ from lianzheng.cli import (
     assess,
     conformance,
     consent,
+    credential,
     dataset,
     enrol,
     evidence,
@@ -66,6 +67,7 @@ app.add_typer(task.app, name="task")
 app.add_typer(query.app, name="query")
 app.add_typer(assess.app, name="assess")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(credential.app, name="credential")
 app.add_typer(wallet.app, name="wallet")
 app.add_typer(conformance.app, name="conformance")
 app.command("verify")(verify)

@@ -6,6 +6,7 @@ may hold any number and any script.
 
 from __future__ import annotations
 
+import uuid
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Request, Response
@@ -174,6 +175,12 @@ class CredentialAnswer(BaseModel):
     verifiableCredential: Document  # noqa: N815 - VCALM's name
 
 
+class IssueAnswer(CredentialAnswer):
+    """The credential, and the id by which its status is set, which an envelope does not show."""
+
+    credentialId: str  # noqa: N815 - in the manner of VCALM
+
+
 class PresentedAnswer(BaseModel):
     """A secured presentation."""
 
@@ -196,12 +203,14 @@ def create_router(services: NodeServices) -> APIRouter:
         """A status list credential of this member, the very bytes whose digest stands on the ledger."""
         return Response(await services.credentials.status_list(name), media_type=_VC)
 
-    @operator.post("/credentials/issue", status_code=201, response_model=CredentialAnswer, openapi_extra=_in(IssueBody))
+    @operator.post("/credentials/issue", status_code=201, response_model=IssueAnswer, openapi_extra=_in(IssueBody))
     async def issue(request: Request) -> Any:
         """Complete, secure and note a credential of one of the alliance's kinds, in this member's name."""
         body = await _read(request, IssueBody)
         options = IssueOptions(body.options.cryptosuite, body.options.status, tuple(body.options.mandatoryPointers))
-        return {"verifiableCredential": await services.credentials.issue(body.credential, options)}
+        credential = {"id": f"urn:uuid:{uuid.uuid4()}", **body.credential}
+        issued = await services.credentials.issue(credential, options)
+        return {"verifiableCredential": issued, "credentialId": credential["id"]}
 
     @operator.post("/credentials/verify", response_model=VerdictAnswer, openapi_extra=_in(VerifyBody))
     async def verify(request: Request) -> Any:
