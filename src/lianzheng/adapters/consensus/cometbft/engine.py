@@ -20,7 +20,12 @@ from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
 from lianzheng.adapters.consensus.cometbft.server import AbciServer
 from lianzheng.adapters.consensus.cometbft.statesync import StateSync
 from lianzheng.adapters.consensus.cometbft.supervisor import EngineProcess
-from lianzheng.adapters.consensus.embedded.faults import ledger_stale, ledger_unavailable, stop_error
+from lianzheng.adapters.consensus.embedded.faults import (
+    ledger_stale,
+    ledger_unavailable,
+    state_diverged,
+    stop_error,
+)
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.framing import tagged
@@ -110,7 +115,7 @@ class CometEngine:
         self._sync = StateSync(self._chain, snapshot_blocks, self._signer_changes)
         self._abci = AbciApplication(self._chain, powers, clock, self._sync)
         self._server = AbciServer(files.home / "abci.sock", self._abci.handle, self._fail)
-        self._process = EngineProcess(files.binary, files.home)
+        self._process = EngineProcess(files.binary, files.home, self._diverged)
         self._fresh = CometFreshness(clock, genesis.chain_id, did, source)
         self._asking: asyncio.Task[None] | None = None
         self._rpc: CometRpc | None = None
@@ -329,6 +334,9 @@ class CometEngine:
         if self._rpc is None:
             raise stop_error(self._chain.fault)
         return self._rpc
+
+    def _diverged(self) -> None:
+        self._fail(state_diverged(self._chain.height))
 
     def _fail(self, fault: LianzhengError) -> None:
         """The application cannot go on: say so to everybody who waits; the engine ends by itself."""

@@ -23,6 +23,11 @@ _AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 30
 """A process that lived this long had started well."""
 _LINE_BYTES_MAX = 64 * 1024
+_CONSENSUS_ENDED = "CONSENSUS FAILURE!!!"
+"""What the engine writes when its consensus has panicked. Its process lives on and takes part in nothing."""
+_BLOCK_REFUSED = "Error in validation"
+"""What it writes while catching up, of a block that more than 2/3 of the power have signed."""
+_OTHER_STATE = "wrong Block.Header."
 
 
 def find_engine(named: Path | None) -> Path:
@@ -47,9 +52,11 @@ def find_engine(named: Path | None) -> Path:
 class EngineProcess:
     """``cometbft start`` over one home folder."""
 
-    def __init__(self, binary: Path, home: Path) -> None:
+    def __init__(self, binary: Path, home: Path, on_diverged: Callable[[], None]) -> None:
+        """``on_diverged`` is told when the others have agreed on a block that does not fit this node's state."""
         self._binary = binary
         self._home = home
+        self._on_diverged = on_diverged
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -83,6 +90,7 @@ class EngineProcess:
     def give_up(self) -> None:
         """Start it no more: its application cannot go on."""
         self._stopping.set()
+        self._kill()
 
     async def stop(self) -> None:
         """End the process and stop watching; killed if it does not end by itself in time."""
@@ -128,13 +136,27 @@ class EngineProcess:
         _LOG.info("engine_started", pid=process.pid)
         try:
             if process.stdout is not None:
-                await _pass_on(process.stdout, lambda line: _LOG.warning("engine_says", line=line))
+                await _pass_on(process.stdout, self._hear)
             return await process.wait()
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
+
+    def _hear(self, line: str) -> None:
+        """Log what the engine says; one without consensus is ended, and started again unless the state is to blame."""
+        _LOG.warning("engine_says", line=line)
+        ended = _CONSENSUS_ENDED in line
+        if _OTHER_STATE in line and (ended or _BLOCK_REFUSED in line):
+            self._on_diverged()
+        elif ended:
+            self._kill()
+
+    def _kill(self) -> None:
+        if self.pid is not None and self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
 
 async def _pass_on(stream: asyncio.StreamReader, log: Callable[[str], None]) -> None:
