@@ -141,6 +141,11 @@ class Ground:
         self._watch: asyncio.Task[None] | None = None
         self._log = Path(folder / "heights.log").open("ab", buffering=0)  # noqa: SIM115 - closed in stop
 
+    def add(self, name: str, key_of: str) -> Node:
+        """One more node, to be furnished and started: with a key that another has, it is a clone."""
+        node = self.nodes[name] = self._place(name, key_of)
+        return node
+
     def _place(self, name: str, key_of: str) -> Node:
         home = self.folder / name
         (home / "data").mkdir(parents=True)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fault.comet import kills, partitions
+from fault.comet import kills, partitions, strangers
 from fault.comet.trial import Fault, Outcome, Scale, play
 
 __all__ = ["FAULTS"]
@@ -25,6 +25,10 @@ FAULTS = {
     "deaf": Fault(partitions.deaf),
     "flapping": Fault(partitions.flapping),
     "slow": Fault(partitions.slow),
+    "skewed_clock": Fault(strangers.skewed_clock),
+    "cloned_key": Fault(strangers.cloned_key),
+    "flood": Fault(strangers.flood),
+    "astray": Fault(strangers.astray),
 }
 _HOLD_S, _PATIENCE_S = 8.0, 30.0
 

@@ -8,13 +8,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from fault.comet.ground import Ground, Node, PromiseError
 from fault.comet.load import Load
 from fault.comet.proof import check, reached, write_claims
 
 __all__ = ["Fault", "Outcome", "Scale", "Trial", "play"]
+
+
+class Helper(Protocol):
+    """Something that runs beside the nodes until the trial ends."""
+
+    async def stop(self) -> None:
+        """End it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class Trial:
     notes: list[str] = field(default_factory=list)
     healing_s: list[float] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
+    helpers: list[Helper] = field(default_factory=list)
 
     def note(self, text: str) -> None:
         """One thing that was done."""
@@ -122,6 +130,8 @@ async def play(folder: Path, seed: int, acts: Sequence[Act], scale: Scale, **opt
     finally:
         await load.stop()
         await ground.stop()
+        for helper in trial.helpers:
+            await helper.stop()
     outcome.failures += load.refused
     return outcome
 
