@@ -219,6 +219,15 @@ OUTBOX_KEEP_MS = 24 * 3600 * 1000
 WALLET_BYTES_MAX = 8 * 1024 * 1024
 """A wallet with some hundred consents and its access log."""
 
+ACCESS_CHALLENGE_MS = 2 * 60 * 1000
+"""Time for a wallet to sign a question about the uses of its consent."""
+
+ACCESS_USES_MAX = 64
+"""Uses in one answer: about 64 KiB; the next are asked for by number."""
+
+ACCESS_NONCES_MAX = 100_000
+"""Questions that a node remembers as asked while their challenges live; more are refused for the moment."""
+
 WALLET_ROTATIONS_MAX = 4096
 """ID-3: rotations of a wallet's DID under one reserve, a decade at one a day; its place is found by trying."""
 

@@ -18,6 +18,7 @@ from lianzheng.consent.service import ConsentService
 from lianzheng.encoding.model import Record
 from lianzheng.errors import LianzhengError
 from lianzheng.evidence.service import EvidenceService
+from lianzheng.flows.accesses import AccessDesk
 from lianzheng.flows.acts import ActRecorder
 from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.checkpoints import CheckpointDesk
@@ -127,6 +128,7 @@ class NodeServices:
     revocations: RevocationService
     consent_store: ConsentStore
     receipts: ReceiptStore
+    accesses: AccessDesk
     suitability: SuitabilityService
     alliance: AllianceAssessment
     evidence: EvidenceService

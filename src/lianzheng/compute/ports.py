@@ -15,12 +15,14 @@ from lianzheng.encoding.model import Record
 from lianzheng.ledger.ports import Receipt
 
 __all__ = [
+    "AccessBook",
     "Ask",
     "AskStore",
     "DatasetLoad",
     "DatasetStore",
     "EpochStatus",
     "EpochStore",
+    "KnownUse",
     "LedgerSender",
     "LocalEpoch",
     "PersonRow",
@@ -264,6 +266,29 @@ class ReceiptStore(Protocol):
         """The salt of the provider's first answer. Raises ``VerificationError`` ``task_salt_changed`` (B26)."""
 
     async def task_salt(self, task: bytes, provider: str) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KnownUse:
+    """A use as one side keeps it: a provider request and answer, a requester (``request`` None) the whole receipt."""
+
+    request: bytes | None
+    proof: bytes
+    bands: Mapping[str, int] | None
+    """What the requester has read; None at a provider, and where nothing was read."""
+
+
+class AccessBook(Protocol):
+    """Uses by consent, for the person who gave it (GATE-10); oldest first."""
+
+    async def given(self, cid: bytes, skip: int, limit: int) -> list[KnownUse]:
+        """Uses that this member's gate has answered."""
+
+    async def had(self, cid: bytes, skip: int, limit: int) -> list[KnownUse]:
+        """Uses that other members' gates have answered to this member."""
+
+    async def keep_bands(self, request_hash: bytes, bands: Mapping[str, int]) -> None:
+        """What a use has brought, by indicator; read again, it is replaced."""
 
 
 class TableCache(Protocol):

@@ -15,7 +15,7 @@ from lianzheng.compute.datasets.model import dataset_record
 from lianzheng.compute.gate.model import UsageReceipt, ViewEpoch, request_hash
 from lianzheng.compute.gate.requester import GateClient, Opened, Use
 from lianzheng.compute.model import dataset_of
-from lianzheng.compute.ports import AskStore, ReceiptStore
+from lianzheng.compute.ports import AccessBook, AskStore, ReceiptStore
 from lianzheng.compute.protocols.hidden_query.client import current_epoch
 from lianzheng.compute.protocols.hidden_query.retrieval import RetrievalClient
 from lianzheng.compute.tasks.model import TaskContract, task_record
@@ -70,8 +70,10 @@ class AllianceAssessment:
         state: Callable[[], StateView],
         clock: Clock,
         asks: AskStore | None = None,
+        book: AccessBook | None = None,
     ) -> None:
-        """``asks`` is the store of ``gate``'s questions, for :meth:`resume`."""
+        """``asks`` is the store of ``gate``'s questions, for :meth:`resume`; ``book`` keeps what was read, for the person."""
+        self._book = book
         self._asks = asks
         self._consents = consents
         self._gate = gate
@@ -212,6 +214,8 @@ class AllianceAssessment:
             for code, band in (await self._tables.bands(view, element)).items():
                 # A threshold says "at least", so the higher of two views of one indicator is what is known.
                 bands[code] = max(band, bands.get(code, 0))
+        if self._book is not None:
+            await self._book.keep_bands(request_hash(opened.receipt.request), bands)
         answered = ProviderBands(provider=provider, status="answered", bands=bands)
         return ProviderTrace(answered, opened.sent_bytes, opened.received_bytes, self._clock.boot_us() - started)
 

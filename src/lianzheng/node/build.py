@@ -17,6 +17,7 @@ from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.resolution.web import GuardedFetcher
 from lianzheng.adapters.sources.file import FileFormat, SourceFile, open_source
 from lianzheng.adapters.sources.spool import Spool
+from lianzheng.adapters.storage.accesses import AccessRepository
 from lianzheng.adapters.storage.asks import AskRepository
 from lianzheng.adapters.storage.checkpoints import SqlCheckpointStore
 from lianzheng.adapters.storage.compute import DatasetRepository, EpochRepository, PeerTableRepository
@@ -51,6 +52,7 @@ from lianzheng.encoding.multikey import ED25519_PUB
 from lianzheng.errors import ConfigError, FormatError, NotFoundError
 from lianzheng.evidence.model import CaptureContext
 from lianzheng.evidence.service import EvidenceService
+from lianzheng.flows.accesses import AccessDesk
 from lianzheng.flows.acts import ActRecorder
 from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.checkpoints import CheckpointDesk, Cosigner, members_as_cosigners
@@ -214,6 +216,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         revocations=_revocations(base, refusals, consent_desk),
         consent_store=consent_store,
         receipts=receipts,
+        accesses=AccessDesk(config.did, base.genesis.chain_id, AccessRepository(base.database), base.sign, clock),
         suitability=suitability,
         alliance=_alliance(base, consent_store, receipts, asks, peer_tables, suitability, clients),
         evidence=evidence,
@@ -407,7 +410,8 @@ def _alliance(
 
     gate = GateClient(base.config.did, base.genesis.chain_id, base.sign, base.peers, state, base.clock, asks=asks)
     tables = RetrievalClient(base.genesis.chain_id, base.peers, peer_tables, state)
-    return AllianceAssessment(consents, gate, tables, receipts, suitability, clients, state, base.clock, asks)
+    book = AccessRepository(base.database)
+    return AllianceAssessment(consents, gate, tables, receipts, suitability, clients, state, base.clock, asks, book)
 
 
 def _client_key(keystore: SealedFileKeyStore) -> bytes:

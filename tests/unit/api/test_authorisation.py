@@ -43,6 +43,8 @@ PUBLIC = {
     "POST /api/v1/ledger/transactions": "a transaction carries its own signature (LED-2)",
     "POST /api/v1/wallet/enrolment-challenges": "gives out a nonce; who may enrol is decided by the proof (ID-7)",
     "POST /api/v1/wallet/enrolments": "proves knowledge of v and shows the document (ID-7)",
+    "POST /api/v1/wallet/access-challenges": "gives out a nonce; nothing is kept of it",
+    "POST /api/v1/wallet/accesses": "signed by the consent's own key; another consent's uses cannot be named (AUTH-4)",
     "POST /api/v1/wallet/consents": "a credential signed by the investor (AUTH-3)",
     "POST /api/v1/wallet/pauses": "signed by the consent's own key (AUTH-4)",
     "POST /api/v1/wallet/revocations": "signed by the consent's own key (AUTH-4)",

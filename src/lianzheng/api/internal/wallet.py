@@ -1,4 +1,4 @@
-"""The wallets' inbox: enrolment, consents, withdrawal. Each message proves itself; no log-in (AUTH-4)."""
+"""The wallets' inbox: enrolment, consents, withdrawal, access log. Each message proves itself; no log-in (AUTH-4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lianzheng.identity.enrolment import EnrolmentRequest
 from lianzheng.ids import Did
 from lianzheng.ledger.sender import require_ok
 from lianzheng.ledger.transaction import Transaction
-from lianzheng.limits import MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
+from lianzheng.limits import FORM_BYTES_MAX, MESSAGE_BYTES_MAX, TRANSACTION_BYTES_MAX
 
 __all__ = ["create_router"]
 
@@ -65,5 +65,15 @@ def create_router(services: NodeServices) -> APIRouter:
         if tx.body.kind not in ("consent.pause", "consent.resume"):
             raise RefusedError("kind_unknown", "Only pauses of a consent and their ends are taken here.")
         return {"height": require_ok(await services.engine.submit(tx), tx.body.kind).height}
+
+    @router.post("/access-challenges")
+    async def access_challenge() -> dict[str, Any]:
+        """A nonce for one question about the uses of a consent, good for two minutes."""
+        return services.accesses.challenge().to_json()
+
+    @router.post("/accesses")
+    async def accesses(request: Request) -> dict[str, Any]:
+        """Who asked what under the consent whose key has signed the question, when, and which bands came back."""
+        return (await services.accesses.answer(await read_body(request, FORM_BYTES_MAX))).to_json()
 
     return router
