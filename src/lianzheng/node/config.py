@@ -81,7 +81,8 @@ class LedgerConfig(_Section):
     binary: Path | None = None
     """CometBFT's program, where it is not the one of `make cometbft` or on the path."""
     heartbeat_ms: Annotated[int, Field(strict=True, ge=1000)] = 600_000
-    """An empty block at least this often, so that block time never stands still for longer."""
+    """An empty block at least this often, so that block time never stands still for longer; of the embedded engine
+    alone, CometBFT keeps its own setting."""
     checkpoint_hours: Annotated[int, Field(strict=True, ge=0, le=24 * 365)] = 24
     """How often this node collects cosignatures on a checkpoint; with 0 only on command (EV-6)."""
     witness: Annotated[tuple[WitnessPeer, ...], Field(max_length=WITNESSES_MAX)] = ()
@@ -142,6 +143,15 @@ class WitnessConfig(_Section):
     keystore: KeystoreConfig
 
 
+_OF_ONE_ENGINE = {
+    "heartbeat_ms": (
+        "embedded",
+        "Remove it, and set create_empty_blocks_interval in the engine's config.toml, as `network init` does.",
+    ),
+}
+"""Settings under [ledger] that the other engine would pass over in silence, and what to do instead."""
+
+
 Config = TypeVar("Config", NodeConfig, WitnessConfig)
 
 
@@ -178,6 +188,13 @@ def _validated(form: type[Config], path: Path, raw: dict[str, Any]) -> Config:
         raise ConfigError(
             "config_invalid", f"{path}, field {field}: {first['msg']}.", next_step="Correct this field and start again."
         ) from None
+    for field, (engine, fix) in _OF_ONE_ENGINE.items():
+        if field in config.ledger.model_fields_set and config.ledger.engine != engine:
+            raise ConfigError(
+                "config_invalid",
+                f'{path}, field ledger.{field}: it has no effect with engine = "{config.ledger.engine}".',
+                next_step=fix,
+            )
     return _anchored(config, path.resolve().parent)
 
 

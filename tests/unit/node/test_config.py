@@ -88,6 +88,18 @@ def test_an_unknown_field_or_a_wrong_type(home: Path, old: str, new: str, field:
     assert f"field {field}:" in error.text
 
 
+def test_a_setting_of_the_other_engine_is_refused_and_not_passed_over(home: Path) -> None:
+    with_heartbeat = edited(home, lambda text: text.replace("[ledger]", "[ledger]\nheartbeat_ms = 30000"))
+    assert load_config(with_heartbeat).ledger.heartbeat_ms == 30_000
+    error = refusal(edited(home, lambda text: text.replace('engine = "embedded"', 'engine = "cometbft"')))
+    assert (error.code, error.text) == (
+        "config_invalid",
+        f'{with_heartbeat}, field ledger.heartbeat_ms: it has no effect with engine = "cometbft".',
+    )
+    assert "create_empty_blocks_interval" in (error.next_step or "")
+    assert load_config(edited(home, lambda text: text.replace("heartbeat_ms = 30000\n", ""))).ledger.heartbeat_ms
+
+
 def test_the_command_line_comes_before_the_file(home: Path) -> None:
     config = with_address(load_config(home / "node.toml"), "0.0.0.0", 0, 9001)
     assert (config.internal.host, config.internal.port) == ("0.0.0.0", 0)
