@@ -80,9 +80,9 @@ def test_a_device_lost_to_a_thief_is_shut_out_by_two_of_three_shares(shell: Shel
         assert shell.wallet("w", command, *shell.nodes, status=1)["code"] == "reserve_missing"
 
     # Another device, two keepers' files: here is the wallet again.
-    words = ("restore", "--shares", files[2], files[0])
-    assert shell.wallet("new", *words)["did"] == did
-    assert shell.wallet("new", *words, status=1)["code"] == "wallet_exists"
+    back = ("restore", "--shares", files[2], files[0])
+    assert shell.wallet("new", *back)["did"] == did
+    assert shell.wallet("new", *back, status=1)["code"] == "wallet_exists"
     shown, before = shell.wallet("new", "show"), shell.wallet("w", "show")
     assert (shown["credentials"], shown["consents"]) == (before["credentials"], before["consents"])
     stolen = key_of(shell, did)

@@ -12,7 +12,7 @@ from lianzheng.cli import wallet_safety
 from lianzheng.cli.documents import Document, read_document, read_object
 from lianzheng.cli.output import say, show, show_json, table
 from lianzheng.cli.session import Json, check_new, save_new
-from lianzheng.cli.wallet_options import Folder, Nodes
+from lianzheng.cli.wallet_options import Folder, MaybeNodes, Nodes
 
 if TYPE_CHECKING:
     from lianzheng.cli.wallet_acts import Signing
@@ -54,14 +54,42 @@ def show_wallet(folder: Folder, as_json: Json = False) -> None:
 
 
 @app.command("log")
-def log(folder: Folder, as_json: Json = False) -> None:
-    """Who asked what, as far as requesters have told this wallet."""
-    from lianzheng.cli import wallet_acts as acts
-    from lianzheng.clock import day_of
+def log(folder: Folder, nodes: MaybeNodes = None, as_json: Json = False) -> None:
+    """Who asked what, when, why, and which bands came back. Members whose nodes are named are asked anew.
 
-    found = acts.show(folder)["access"]
-    rows = [(day_of(one["time_ms"]), one["requester"], one["provider"], one["purpose"]) for one in found]
-    show({"access": found}, as_json, ("day 日期", "requester 请求机构", "provider 提供机构", "purpose 目的"), rows)
+    Each use is proven by the requester's signature. One that a provider tells of and the requester does not is marked.
+    """
+    from lianzheng.cli import wallet_log_acts as acts
+    from lianzheng.cli.wallet_session import run
+
+    found = run(nodes, lambda clients: acts.ask(folder, clients)) if nodes else acts.kept(folder)
+    if as_json:
+        show_json(found)
+        return
+    table(
+        (
+            "time 时间",
+            "requester 请求机构",
+            "provider 提供机构",
+            "purpose 目的",
+            "views 视图",
+            "bands 档位",
+            "told by 告知方",
+        ),
+        [_use(one) for one in found["access"]],
+    )
+    say(*(f"not asked: {one['member']} ({one['code']})" for one in found["not_asked"]), err=True)
+
+
+def _use(one: dict[str, Any]) -> tuple[str, ...]:
+    from lianzheng.identity.credentials.verifiable import rfc3339
+
+    bands = "-" if one["bands"] is None else " ".join(f"{code}={band}" for code, band in sorted(one["bands"].items()))
+    sides = [name for name in ("requester", "provider") if one[name] in one["told_by"]]
+    told = " and ".join(sides) if "requester" in sides else "provider alone!"
+    return (
+        rfc3339(one["time_ms"]), one["requester"], one["provider"], one["purpose"], " ".join(one["views"]), bands, told,
+    )  # fmt: skip
 
 
 @app.command("enrol")

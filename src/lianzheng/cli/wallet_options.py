@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Folder", "Nodes", "Shares"]
+__all__ = ["Folder", "MaybeNodes", "Nodes", "Shares"]
 
 Folder = Annotated[
     Path,
@@ -22,6 +22,14 @@ Nodes = Annotated[
         envvar="LIANZHENG_NODES",
         help="Address of a member's node, such as http://host:8420. Name several members': the wallet goes on only "
         "where they agree.",
+    ),
+]
+MaybeNodes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--node",
+        envvar="LIANZHENG_NODES",
+        help="Address of a member's node. The members that your consents name are asked where they are named here.",
     ),
 ]
 Shares = Annotated[

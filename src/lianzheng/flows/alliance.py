@@ -72,7 +72,7 @@ class AllianceAssessment:
         asks: AskStore | None = None,
         book: AccessBook | None = None,
     ) -> None:
-        """``asks`` is the store of ``gate``'s questions, for :meth:`resume`; ``book`` keeps what was read, for the person."""
+        """``asks`` is the store of ``gate``'s questions, for :meth:`resume`; ``book`` keeps what was read."""
         self._book = book
         self._asks = asks
         self._consents = consents

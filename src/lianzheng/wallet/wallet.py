@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar
 
 from lianzheng.clock import Clock
+from lianzheng.compute.gate.access import AccessAnswer, AccessChallenge, AccessQuery
 from lianzheng.consent.model import ConsentRecord
 from lianzheng.consent.named import ConsentOffer, Presentation
 from lianzheng.consent.status import read_record
@@ -19,6 +20,7 @@ from lianzheng.ledger.context import MembersView, StateView
 from lianzheng.ledger.transaction import Transaction
 from lianzheng.limits import CREDENTIAL_PERIOD_MS
 from lianzheng.wallet import acts
+from lianzheng.wallet.accesses import access_query, merged, read_answer
 from lianzheng.wallet.acts import SignedConsent
 from lianzheng.wallet.backup import WalletBackup
 from lianzheng.wallet.control import Change, deactivation, recovery, rotation, settle
@@ -28,6 +30,7 @@ from lianzheng.wallet.model import (
     HeldConsent,
     HeldCredential,
     HeldKey,
+    HeldToken,
     Reserve,
     WalletState,
     decode_state,
@@ -256,9 +259,20 @@ class Wallet:
             for token, record in zip(held.tokens, records, strict=True)
         )
 
-    def note_access(self, entry: AccessEntry) -> None:
-        """Add to the access log what the requester reports about a use."""
-        self._keep(self._state.model_copy(update={"access_log": (*self._state.access_log, entry)}))
+    # --- who asked ---------------------------------------------------------------------------------------------
+
+    def ask_uses(self, token: HeldToken, challenge: AccessChallenge, member: str, skip: int = 0) -> AccessQuery:
+        """As ``accesses.access_query``."""
+        return access_query(self._state, token, challenge, member, skip)
+
+    def note_uses(
+        self, answer: AccessAnswer, query: AccessQuery, consent: HeldConsent, token: HeldToken, ledger: StateView
+    ) -> int:
+        """What a member tells, verified and added to the log; the number of uses. As ``accesses.read_answer``."""
+        told = read_answer(answer, query, consent, token, ledger)
+        if told:
+            self._keep(self._state.model_copy(update={"access_log": merged(self._state.access_log, told)}))
+        return len(told)
 
     def _part(self, part: str, kind: type[R]) -> R | None:
         try:
