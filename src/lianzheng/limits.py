@@ -410,3 +410,27 @@ STATUS_LISTS_KEPT = 64
 
 CONFORMANCE_BYTES_MAX = 1024 * 1024
 """A request of a public suite: a presentation of several credentials."""
+
+DCQL_BYTES_MAX = 32 * 1024
+"""A DCQL query as it comes in; the text's own examples have under 2 KiB."""
+
+DCQL_CREDENTIALS_MAX = 16
+"""Credential queries of one request: twice the alliance's kinds, and each is matched with every credential held."""
+
+DCQL_CLAIMS_MAX = 64
+"""Claims of a credential query, and names in one of its sets; our kinds have under twenty."""
+
+DCQL_PATH_MAX = 16
+"""Steps of a claims path pointer: as deep as a document may be (``JSON_DEPTH_MAX``)."""
+
+DCQL_VALUES_MAX = 64
+"""Values, types or authorities that one query names."""
+
+DCQL_SETS_MAX = 32
+"""Alternatives of a set, and sets of a query."""
+
+DCQL_SELECTED_MAX = 4096
+"""Elements that one claims path selects; a null multiplies them."""
+
+DCQL_TEXT_MAX = 300
+"""Characters of a name, type or authority in a query."""
