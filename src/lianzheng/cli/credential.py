@@ -87,6 +87,16 @@ def issue(
         say(f"issued {made['credentialId']}")
 
 
+@app.command("key")
+def key(config: Config, as_json: Json = False) -> None:
+    """Publish a new key for selective disclosure (ecdsa-sd-2023) in this member's DID, in place of the last one."""
+    found = ask_node(config, lambda node: node.post("/api/v1/credentials/keys"))
+    if as_json:
+        show_json(found)
+    else:
+        say(f"{found['verificationMethod']} signs from now on")
+
+
 @app.command("verify")
 def verify(
     file: Annotated[

@@ -12,6 +12,7 @@ from lianzheng.crypto.digest import sha256_raw
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.jcs import encode_w3c
 from lianzheng.errors import FormatError, VerificationError
+from lianzheng.flows.credential_keys import CredentialKeys
 from lianzheng.flows.status_lists import StatusDesk
 from lianzheng.flows.trust import trust_of
 from lianzheng.flows.verification import CredentialVerifier, Demand, PresentationVerdict, Verdict
@@ -52,7 +53,7 @@ class CredentialDesk:
     def __init__(
         self,
         me: str,
-        signer: ProofSigner,
+        keys: CredentialKeys,
         verifier: CredentialVerifier,
         status: StatusDesk,
         store: StatusStore,
@@ -60,7 +61,7 @@ class CredentialDesk:
         clock: Clock,
     ) -> None:
         self._me = me
-        self._signer = signer
+        self._keys = keys
         self._verifier = verifier
         self._status = status
         self._store = store
@@ -79,22 +80,27 @@ class CredentialDesk:
         ``@context``, ``id``, ``issuer`` and ``validFrom`` are filled in where they are missing. Raises
         ``FormatError``: ``credential_kind_unknown``, ``credential_member_reserved`` and those of the data model;
         ``VerificationError``: ``credential_issuer_mismatch``, ``credential_schema_invalid``, ``issuer_not_trusted``,
-        ``cryptosuite_unknown``, ``cryptosuite_key_mismatch``; ``ConflictError`` ``credential_exists``; as
-        ``StatusDesk.allocate``.
+        ``cryptosuite_unknown``; ``RefusedError`` ``selective_key_missing``; ``ConflictError``
+        ``credential_exists``; as ``StatusDesk.allocate``.
         """
         options = options or IssueOptions()
         now_ms = max(self._clock.now_ms(), self._ledger.now_block_ms())  # never before the version that has our key
         kind, unsigned = self._complete(credential, now_ms)
+        signer = self._keys.signer(options.cryptosuite)
         await asyncio.to_thread(check_credential, unsigned)
         check_kind(unsigned, kind)
         trust_of(self._ledger.state, unsigned, kind, self._me, self._me)
         if options.status:
             unsigned["credentialStatus"] = await self._status.allocate(unsigned["id"])
-        issued = await asyncio.to_thread(self._secure, unsigned, options, now_ms)
+        issued = await asyncio.to_thread(self._secure, unsigned, options, now_ms, signer)
         subject = str(unsigned["credentialSubject"].get("id", ""))
         digest = sha256_raw(encode_w3c(issued))
         await self._store.add_issued(unsigned["id"], kind.name, subject, digest, now_ms)
         return issued
+
+    async def rotate_key(self) -> str:
+        """As ``CredentialKeys.rotate``."""
+        return await self._keys.rotate()
 
     async def verify_credential(self, document: JsonObject, demand: Demand | None = None) -> Verdict:
         """As ``CredentialVerifier.verify_credential``."""
@@ -132,11 +138,15 @@ class CredentialDesk:
         options = ProofOptions(
             "eddsa-jcs-2022", rfc3339(now_ms), purpose="authentication", domain=domain, challenge=challenge
         )
-        return await asyncio.to_thread(_present, whole, self._signer, options)
+        return await asyncio.to_thread(_present, whole, self._keys.signer("eddsa-jcs-2022"), options)
 
     async def set_status(self, credential_id: str, purpose: str, value: bool) -> int:
         """As ``StatusDesk.set_status``."""
         return await self._status.set_status(credential_id, purpose, value)
+
+    async def publish_statuses(self) -> None:
+        """As ``StatusDesk.publish_all``."""
+        await self._status.publish_all()
 
     async def status_list(self, name: str) -> bytes:
         """As ``StatusDesk.document``."""
@@ -158,15 +168,15 @@ class CredentialDesk:
             raise VerificationError("credential_issuer_mismatch", "This member issues in its own name only.")
         return kind, {**whole, "credentialSchema": schema_entry(kind)}
 
-    def _secure(self, unsigned: JsonObject, options: IssueOptions, now_ms: int) -> JsonObject:
+    def _secure(self, unsigned: JsonObject, options: IssueOptions, now_ms: int, signer: ProofSigner) -> JsonObject:
         if options.cryptosuite == ENVELOPE:
-            return envelop(unsigned, self._signer)
+            return envelop(unsigned, signer)
         proof = ProofOptions(options.cryptosuite, created=rfc3339(now_ms))
         if options.cryptosuite == ecdsa_sd.CRYPTOSUITE:
             shown = [f"/{name}" for name in unsigned if name not in {"@context", "credentialSubject"}]
             always = dict.fromkeys((*shown, "/credentialSubject/id", *options.mandatory))
             proof = replace(proof, mandatory_pointers=check_pointers(tuple(always)))
-        return create_proof(unsigned, self._signer, proof)
+        return create_proof(unsigned, signer, proof)
 
 
 def _derive(credential: JsonObject, pointers: Any) -> JsonObject:

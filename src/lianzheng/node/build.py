@@ -58,6 +58,7 @@ from lianzheng.flows.alliance import AllianceAssessment
 from lianzheng.flows.checkpoints import CheckpointDesk, Cosigner, members_as_cosigners
 from lianzheng.flows.clients import ClientBook
 from lianzheng.flows.consent_desk import ConsentDesk
+from lianzheng.flows.credential_keys import CredentialKeys
 from lianzheng.flows.credentials import CredentialDesk
 from lianzheng.flows.explorer import Explorer
 from lianzheng.flows.intake import Intake
@@ -324,7 +325,8 @@ def _credentials(base: _Base, resolver: Resolver) -> CredentialDesk:
     keys = KeyFinder(engine, resolver)
     checker = LedgerStatusChecker(engine, keys, StatusListFetcher(me, lists.document, base.peers, web), clock)
     verifier = CredentialVerifier(me, engine, keys, checker, clock)
-    return CredentialDesk(me, signer, verifier, lists, store, engine, clock)
+    own = CredentialKeys(signer, base.keystore, engine, base.sender)
+    return CredentialDesk(me, own, verifier, lists, store, engine, clock)
 
 
 def _issuer(base: _Base, clients: ClientBook, test_network: bool) -> IssuerService:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import httpx
 import pytest
 
+from credential_kit import CREATED, signed
+from lianzheng.adapters.storage.status import SqlStatusStore
+from lianzheng.encoding.binary import b64u_encode
+from lianzheng.encoding.jcs import encode_w3c
+from lianzheng.errors import UnavailableError
+from lianzheng.identity.credentials.keys import ProofSigner
+from lianzheng.identity.credentials.proofs import ProofOptions, create_proof
+from lianzheng.identity.credentials.verifiable import rfc3339
+from lianzheng.identity.status.bitstring import new_list
+from lianzheng.identity.status.lists import build_list
 from node_kit import LocalNode
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -65,3 +76,186 @@ async def test_issue_verify_suspend_take_up_revoke(node: LocalNode) -> None:
     assert await code_after("revocation", True) == "credential_revoked"
     back = {"credentialId": credential["id"], "credentialStatus": {"statusPurpose": "revocation"}, "status": False}
     assert (await post(node, "/credentials/status", back)).json()["code"] == "revocation_final"
+
+
+async def verified(node: LocalNode, credential: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """The answer of ``/credentials/verify``, a problem too."""
+    answer = await post(node, "/credentials/verify", {"verifiableCredential": credential, "options": options})
+    found: dict[str, Any] = answer.json()
+    assert (answer.status_code == 200) == (found.get("verified") is True)
+    return found
+
+
+async def test_each_suite_of_the_node_key_holds(node: LocalNode) -> None:
+    for suite in ("eddsa-jcs-2022", "eddsa-rdfc-2022", "vc+jwt"):
+        found = await verified(node, await issued(node, cryptosuite=suite))
+        assert (found.get("kind"), found.get("code")) == ("SuitabilityLevelCredential", None), suite
+
+
+async def test_the_holder_shows_what_it_chooses_and_nothing_else_verifies(node: LocalNode) -> None:
+    refused = await post(
+        node, "/credentials/issue", {"credential": level(), "options": {"cryptosuite": "ecdsa-sd-2023"}}
+    )
+    assert refused.json()["code"] == "selective_key_missing"
+    method = (await post(node, "/credentials/keys", None)).json()["verificationMethod"]
+    assert method == f"{node.services.did}#sd-1"
+    base = await issued(node, cryptosuite="ecdsa-sd-2023")
+    assert (await verified(node, base))["code"] == "proof_invalid", "a base proof is for the holder alone"
+    chosen = {"verifiableCredential": base, "options": {"selectivePointers": ["/credentialSubject/level"]}}
+    derived = (await post(node, "/credentials/derive", chosen)).json()["verifiableCredential"]
+    assert derived["credentialSubject"] == {"id": SUBJECT, "level": "C3"}
+    found = await verified(node, derived)
+    assert (found.get("kind"), found.get("code")) == ("SuitabilityLevelCredential", None)
+    # The schema, the status and the validity are mandatory: a holder cannot shed them.
+    assert {"credentialSchema", "credentialStatus", "validUntil", "issuer"} <= set(derived)
+    without = {name: value for name, value in derived.items() if name != "credentialStatus"}
+    assert (await verified(node, without))["code"] == "proof_invalid"
+    # Another key takes its place a minute later: what the old one signed holds on, and the answer says so.
+    node.clock.advance(60_000)
+    assert (await post(node, "/credentials/keys", None)).json()["verificationMethod"].endswith("#sd-2")
+    assert (await verified(node, derived))["keys"] == [{"version": 2, "until": rfc3339(node.clock.now_ms())}]
+
+
+async def test_only_one_of_the_alliances_kinds_is_issued_and_in_its_shape(node: LocalNode) -> None:
+    async def code(**change: Any) -> str:
+        answer = await post(node, "/credentials/issue", {"credential": level(**change)})
+        return str(answer.json()["code"])
+
+    subject = level()["credentialSubject"]
+    assert await code(type=["VerifiableCredential", "AlumniCredential"]) == "credential_kind_unknown"
+    assert await code(type=["VerifiableCredential"]) == "credential_kind_unknown"
+    assert await code(credentialSubject={**subject, "level": "C9"}) == "credential_schema_invalid"
+    assert await code(credentialSubject={**subject, "idNumber": "99010119800520001X"}) == "credential_schema_invalid"
+    assert await code(validUntil=None) == "credential_schema_invalid"
+    assert await code(validUntil="2027-09-01") == "time_invalid"
+    assert await code(issuer="did:lz:test-node:zPeer") == "credential_issuer_mismatch"
+    assert await code(credentialStatus={"type": "x"}) == "credential_member_reserved"
+    assert await code(proof={}) == "credential_member_reserved"
+    membership = {"id": SUBJECT, "alliance": "x", "name": "x", "roles": ["provider"], "admittedOn": "2026-01-01"}
+    kind = ["VerifiableCredential", "MembershipCredential"]
+    assert await code(type=kind, credentialSubject=membership) == "issuer_not_trusted", "the alliance says who is one"
+    twice = level(id="urn:uuid:00000000-0000-4000-8000-000000000001")
+    assert (await post(node, "/credentials/issue", {"credential": twice})).status_code == 201
+    assert (await post(node, "/credentials/issue", {"credential": twice})).json()["code"] == "credential_exists"
+
+
+async def test_signers_of_other_methods_are_taken_only_where_the_caller_says_so(node: LocalNode) -> None:
+    foreign = signed("eddsa-jcs-2022")
+    assert (await verified(node, foreign))["code"] == "issuer_method_refused"
+    assert (await verified(node, foreign, methods=["key"]))["code"] == "issuer_not_trusted"
+    trusted = await verified(node, foreign, methods=["key"], issuers=[foreign["issuer"]])
+    assert (trusted["trust"]["rule"], trusted["kind"]) == ("named", None)
+    narrowed = await verified(node, foreign, methods=["key"], issuers=[foreign["issuer"]], kinds=["KycCredential"])
+    assert narrowed["code"] == "credential_kind_refused"
+    # A name from the ledger is not enough: the proof must be of the issuer's own key.
+    posing = {**foreign, "issuer": node.services.did}
+    assert (await verified(node, posing, methods=["key", "lz"]))["code"] in {
+        "proof_invalid",
+        "credential_issuer_mismatch",
+    }
+
+
+async def test_a_list_that_the_ledger_does_not_name_says_nothing(node: LocalNode) -> None:
+    credential = await issued(node)
+    entries = credential["credentialStatus"]
+    name = entries[0]["statusListCredential"].rpartition("/")[2]
+    answer = await node.internal.get(f"/api/v1/credentials/status-lists/{name}")
+    assert answer.headers["content-type"] == "application/vc"
+    place = f"status/{node.services.did}/{name}"
+    record = (await node.internal.get("/api/v1/ledger/state", params={"key": place})).json()["value"]
+    assert record["digest"] == b64u_encode(hashlib.sha256(answer.content).digest())
+    peer = await node.peer.get(f"/peer/v1/status-lists/{name}")
+    assert peer.content == answer.content
+    assert (await node.peer.get("/peer/v1/status-lists/revocation-9")).json()["code"] == "status_list_unknown"
+    # Another list of the same issuer, as good as this one but never published.
+    store = SqlStatusStore(node.parts.database)
+    stale = create_proof(
+        build_list(node.services.did, entries[0]["statusListCredential"], "revocation", new_list(), CREATED),
+        ProofSigner(f"{node.services.did}#node", 0xED, lambda data: node.services.issuer._identity.sign(data)),
+        ProofOptions("eddsa-jcs-2022", created=CREATED),
+    )
+    kept = (await store.load_list(name)).published
+    await store.set_pending(name, encode_w3c(stale), 0)
+    await store.promote(name)
+    node.clock.advance(24 * 3_600_000)  # what was fetched before is forgotten
+    assert (await verified(node, credential))["code"] == "status_list_unpublished"
+    assert kept is not None
+    await store.set_pending(name, kept, 0)
+    await store.promote(name)
+    assert (await verified(node, credential))["verified"] is True
+
+
+async def test_a_member_presents_for_one_challenge(node: LocalNode) -> None:
+    subject = {**level()["credentialSubject"], "id": node.services.did}
+    own = (await post(node, "/credentials/issue", {"credential": level(credentialSubject=subject)})).json()
+    presentation = {"verifiableCredential": [own["verifiableCredential"]]}
+    options = {"challenge": "c-1", "domain": "https://verifier.example"}
+    made = await post(node, "/presentations", {"presentation": presentation, "options": options})
+    shown = made.json()["verifiablePresentation"]
+
+    async def asked(document: dict[str, Any] = shown, **change: Any) -> dict[str, Any]:
+        body = {"verifiablePresentation": document, "options": {**options, **change}}
+        found: dict[str, Any] = (await post(node, "/presentations/verify", body)).json()
+        return found
+
+    good = await asked()
+    assert (good["holder"], good["credentials"][0]["trust"]["rule"]) == (node.services.did, "own")
+    assert (await asked(challenge="c-2"))["code"] == "proof_challenge_mismatch"
+    assert (await asked(challenge=None))["code"] == "proof_challenge_mismatch"
+    assert (await asked(domain="https://other.example"))["code"] == "proof_domain_mismatch"
+    other = await issued(node)
+    about = {"presentation": {"verifiableCredential": [other]}, "options": options}
+    wrapped = (await post(node, "/presentations", about)).json()["verifiablePresentation"]
+    assert (await asked(wrapped))["code"] == "presentation_subject_mismatch", "somebody else's credential"
+    assert (await asked(wrapped, anySubject=True))["verified"] is True
+    empty = await post(node, "/presentations", {"presentation": {}, "options": options})
+    assert (await asked(empty.json()["verifiablePresentation"]))["code"] == "presentation_empty"
+    stuffed = {**shown, "verifiableCredential": [*shown["verifiableCredential"], other]}
+    assert (await asked(stuffed))["code"] == "proof_invalid"
+    foreign = await post(node, "/presentations", {"presentation": {"holder": SUBJECT}, "options": options})
+    assert foreign.json()["code"] == "presentation_holder_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("/credentials/issue", b"[]", "json_type"),
+        ("/credentials/issue", b"{", "json_malformed"),
+        ("/credentials/issue", b'{"credential":{"a":1,"a":2}}', "json_duplicate_key"),
+        ("/credentials/issue", b"{}", "field_invalid"),
+        ("/credentials/issue", b'{"credential":{},"options":{"cryptosuite":"none"}}', "field_invalid"),
+        ("/credentials/verify", b'{"verifiableCredential":[]}', "field_invalid"),
+        ("/credentials/verify", b'{"verifiableCredential":{}}', "proof_missing"),
+        ("/credentials/verify", b'{"verifiableCredential":{},"proofOnly":true}', "field_invalid"),
+        ("/credentials/status", b'{"credentialId":"x","credentialStatus":{"statusPurpose":"message"}}',
+         "field_invalid"),
+        ("/credentials/status", b'{"credentialId":"x","credentialStatus":{"statusPurpose":"revocation"}}',
+         "credential_unknown"),
+        ("/credentials/derive", b'{"verifiableCredential":{}}', "credential_malformed"),
+        ("/presentations", b'{"presentation":{}}', "field_invalid"),
+        ("/credentials/verify", b" " * 600_000, "too_large"),
+    ],
+)  # fmt: skip
+async def test_a_body_that_is_none(node: LocalNode, path: str, body: bytes, code: str) -> None:
+    headers = {**node.operator, "content-type": "application/json"}
+    answer = await node.internal.post(f"/api/v1{path}", content=body, headers=headers)
+    assert (answer.status_code >= 400, answer.headers["content-type"]) == (True, "application/problem+json")
+    assert answer.json()["code"] == code
+
+
+async def test_revoking_survives_a_node_that_could_not_publish(
+    node: LocalNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bit is durable before the ledger hears of it; asking again, or the node's own start, completes it."""
+    credential = await issued(node)
+    change = {"credentialId": credential["id"], "credentialStatus": {"statusPurpose": "revocation"}}
+
+    async def away(*_: Any) -> Any:
+        raise UnavailableError("ledger_unavailable", "The ledger does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(node.services.engine), "submit", away)
+        assert (await post(node, "/credentials/status", change)).json()["code"] == "ledger_unavailable"
+    assert (await verified(node, credential))["verified"] is True, "nobody else could know it either"
+    await node.services.credentials.publish_statuses()
+    assert (await verified(node, credential))["code"] == "credential_revoked"

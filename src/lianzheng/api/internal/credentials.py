@@ -187,6 +187,12 @@ class PresentedAnswer(BaseModel):
     verifiablePresentation: Document  # noqa: N815 - VCALM's name
 
 
+class KeyMadeAnswer(BaseModel):
+    """A key that now stands in this member's DID."""
+
+    verificationMethod: str  # noqa: N815 - the specification's name
+
+
 class StatusAnswer(BaseModel):
     """The version of the list on the ledger that says so."""
 
@@ -239,6 +245,11 @@ def create_router(services: NodeServices) -> APIRouter:
             body.credentialId, body.credentialStatus.statusPurpose, body.status
         )
         return {"credentialId": body.credentialId, "version": version}
+
+    @operator.post("/credentials/keys", response_model=KeyMadeAnswer)
+    async def rotate_key() -> Any:
+        """Publish a P-256 key for selective disclosure (ecdsa-sd-2023) in this member's DID, in place of the last."""
+        return {"verificationMethod": await services.credentials.rotate_key()}
 
     @operator.post("/presentations", status_code=201, response_model=PresentedAnswer, openapi_extra=_in(PresentBody))
     async def present(request: Request) -> Any:
