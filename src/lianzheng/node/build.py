@@ -168,9 +168,8 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     """The node's parts, connected and not started. Raises ``ConfigError`` and what the key store raises."""
     base = _base(config, clock)
     evidence = _evidence(base)
-    customers = SqlCustomerStore(base.database)
+    customers, dataset_store = SqlCustomerStore(base.database), DatasetRepository(base.database)
     clients = ClientBook(customers, _client_key(base.keystore))
-    dataset_store = DatasetRepository(base.database)
     datasets = DatasetService(dataset_store, base.sender, clock)
     suitability = SuitabilityService(
         SqlSuitabilityStore(base.database), evidence, clock, base.capture, product_line=config.suitability.product_line

@@ -72,7 +72,7 @@ class Node:
             asyncio.create_task(_repeat("grants", _GRANTS_S, parts.services.consents.flush_due), name="grants"),
             asyncio.create_task(_repeat("explorer", _AGAIN_S, parts.services.explorer.run), name="explorer"),
             asyncio.create_task(
-                _repeat("statuses", _AGAIN_S, parts.services.credentials.publish_statuses), name="statuses"
+                _repeat("statuses", _SLOW_S, parts.services.credentials.publish_statuses), name="statuses"
             ),
             asyncio.create_task(parts.services.views.warm(), name="warm"),
             asyncio.create_task(_repeat("members", _AGAIN_S, self._watch_members), name="members"),
