@@ -58,13 +58,21 @@ def add(
         Literal["lan", "wan"], typer.Option(help="Engine settings, as the network was made with.")
     ] = "lan",
     heartbeat: Annotated[str, typer.Option(help="Heartbeat, as the network was made with.")] = "10m",
+    witness: Annotated[
+        str | None, typer.Option(help="Instead of a member a witness of this name: no vote, it cosigns checkpoints.")
+    ] = None,
 ) -> None:
     """Write the folder of one more member; it follows the chain at once and orders when it was admitted by vote.
 
     If two members run here and have a snapshot, its engine begins with it, otherwise with block 1.
     """
-    from lianzheng.node.network import add_member
+    from lianzheng.node.network import add_member, add_witness
 
+    if witness is not None:
+        home, listed = asyncio.run(add_witness(folder, witness, profile, _milliseconds(heartbeat)))
+        _CONSOLE.print(f"home    {home}\nnext    lianzheng node run --config {home}/node.toml", markup=False)
+        _CONSOLE.print(f"members add to node.toml, and restart:\n\n{listed}", markup=False)
+        return
     home = asyncio.run(add_member(folder, profile, _milliseconds(heartbeat)))
     _CONSOLE.print(f"home    {home}", markup=False)
     _CONSOLE.print(f"next    lianzheng node run --config {home}/node.toml", markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from lianzheng.adapters.consensus.cometbft import CometEngine, CometFiles
 from lianzheng.adapters.consensus.cometbft.freshness import Ring
@@ -18,9 +19,9 @@ from lianzheng.governance.validators import validator_powers, validators_by_memb
 from lianzheng.identity.model import CreationOperation, DidRecord, did_of, did_state_key, public_key
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
-from lianzheng.node.config import NodeConfig
+from lianzheng.node.config import LedgerConfig, NodeConfig
 
-__all__ = ["Engine", "build_engine", "ring_of"]
+__all__ = ["Engine", "build_engine", "comet_engine", "require_engine", "ring_of"]
 
 Engine = EmbeddedSequencer | EmbeddedFollower | CometEngine
 
@@ -32,17 +33,22 @@ def build_engine(
 
     Raises ``ConfigError``: ``engine_mismatch``, ``engine_missing``.
     """
-    if (config.ledger.engine == "cometbft") != (genesis.ordering is None):
+    require_engine(config.ledger, genesis)
+    return (
+        comet_engine(config.ledger, config.data_dir, config.did, clock, genesis, sign, peers)
+        if genesis.ordering is None
+        else _embedded(config, clock, genesis, sign, peers)
+    )
+
+
+def require_engine(ledger: LedgerConfig, genesis: Genesis) -> None:
+    """Return only if the configured engine is the network's. Raises ``ConfigError`` ``engine_mismatch``."""
+    if (ledger.engine == "cometbft") != (genesis.ordering is None):
         raise ConfigError(
             "engine_mismatch",
             "The configuration's [ledger] engine is not the one that this network's genesis was made for.",
             next_step='A genesis with a sequencer needs engine = "embedded", one without engine = "cometbft".',
         )
-    return (
-        _cometbft(config, clock, genesis, sign, peers)
-        if genesis.ordering is None
-        else _embedded(config, clock, genesis, sign, peers)
-    )
 
 
 def ring_of(state: StateView) -> Ring:
@@ -53,14 +59,23 @@ def ring_of(state: StateView) -> Ring:
     return Ring(keys=keys, powers=validator_powers(state), node_keys=node_keys)
 
 
-def _cometbft(
-    config: NodeConfig, clock: Clock, genesis: Genesis, sign: Callable[[bytes], bytes], peers: PeerClient
+def comet_engine(
+    ledger: LedgerConfig,
+    data_dir: Path,
+    name: str,
+    clock: Clock,
+    genesis: Genesis,
+    sign: Callable[[bytes], bytes],
+    peers: PeerClient,
 ) -> CometEngine:
+    """CometBFT's engine, not started; ``name`` is a member's DID or a witness's. Raises ``ConfigError``
+    ``engine_missing``.
+    """
     files = CometFiles(
-        binary=find_engine(config.ledger.binary),
-        home=config.ledger.home,
-        database=config.data_dir / "ledger.db",
-        height_file=config.data_dir / "ledger.height",
+        binary=find_engine(ledger.binary),
+        home=ledger.home,
+        database=data_dir / "ledger.db",
+        height_file=data_dir / "ledger.height",
     )
     return CometEngine(
         Machine(genesis),
@@ -69,7 +84,7 @@ def _cometbft(
         validator_powers,
         ring_of,
         clock,
-        did=config.did,
+        did=name,
         sign=sign,
         source=partial(PeerLedgerLink, peers),
     )

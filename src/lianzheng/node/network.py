@@ -31,10 +31,10 @@ from lianzheng.identity.idnorm import make_sample_uscc
 from lianzheng.ledger.cometbft.powers import genesis_validators
 from lianzheng.ledger.genesis import Genesis, GenesisMember, genesis_digest
 from lianzheng.limits import GENESIS_BYTES_MAX, VALIDATORS_MAX
-from lianzheng.node.config import load_config
-from lianzheng.node.setup import MemberProfile, create_genesis, create_home, save_genesis
+from lianzheng.node.config import NodeConfig, load_any_config, load_config
+from lianzheng.node.setup import MemberProfile, create_genesis, create_home, create_witness_home, save_genesis
 
-__all__ = ["MemberStatus", "NetworkPlan", "add_member", "create_network", "network_status"]
+__all__ = ["MemberStatus", "NetworkPlan", "add_member", "add_witness", "create_network", "network_status"]
 
 _PORTS_A_MEMBER = 10
 _SYNC_SERVERS_MIN = 2
@@ -133,7 +133,7 @@ async def add_member(folder: Path, profile: Profile, heartbeat_ms: int) -> Path:
     homes = _homes(folder)
     first = load_config(homes[0] / "node.toml")
     genesis = Genesis.from_bytes((homes[0] / "genesis.json").read_bytes(), GENESIS_BYTES_MAX)
-    index, host = len(homes), first.peer.host
+    index, host = len(_folders(folder)), first.peer.host
     plan = NetworkPlan(index + 1, genesis.chain_id, host, first.internal.port, profile, heartbeat_ms)
     seed, node_seed = ed25519.generate(), ed25519.generate()
     target = folder / f"member{index + 1}"
@@ -153,6 +153,39 @@ async def add_member(folder: Path, profile: Profile, heartbeat_ms: int) -> Path:
         genesis=(homes[0] / "cometbft" / "config" / "genesis.json").read_bytes(),
     )
     return target
+
+
+async def add_witness(folder: Path, name: str, profile: Profile, heartbeat_ms: int) -> tuple[Path, str]:
+    """The home of a witness of a network that `network init` wrote: it follows, has no vote and cosigns (EV-6).
+
+    Its folder, and what the members add to their configuration. Its engine begins with block 1: what it cosigns, it
+    has executed. Raises ``ConfigError``: ``network_missing``, ``home_exists``, ``port_invalid``; ``FormatError``
+    ``note_key_malformed``.
+    """
+    homes, index = _homes(folder), len(_folders(folder))
+    first = load_config(homes[0] / "node.toml")
+    genesis = Genesis.from_bytes((homes[0] / "genesis.json").read_bytes(), GENESIS_BYTES_MAX)
+    host = first.peer.host
+    plan = NetworkPlan(index + 1, genesis.chain_id, host, first.internal.port, profile, heartbeat_ms)
+    target = folder / f"witness{index + 1}"
+    internal, peer, p2p, rpc = plan.ports(index)
+    key = create_witness_home(target, name, host, internal, peer, "cometbft")
+    save_genesis(target / "genesis.json", genesis)
+    write_home(
+        target / "cometbft",
+        _settings(genesis, plan, [], []),
+        name=target.name,
+        validator_seed=ed25519.generate(),
+        node_seed=ed25519.generate(),
+        ports=CometPorts(host, p2p, rpc),
+        peers=[_peer(home) for home in homes],
+        genesis=(homes[0] / "cometbft" / "config" / "genesis.json").read_bytes(),
+    )
+    listed = (
+        f'[[ledger.witness]]\nname = "{name}"\nkey = "{key}"\n'
+        f'certificate = "../{target.name}/peer.crt.pem"\nendpoint = "https://{host}:{peer}"\n'
+    )
+    return target, listed
 
 
 async def _trust(homes: Sequence[Path]) -> SyncTrust | None:
@@ -199,8 +232,13 @@ async def network_status(folder: Path, clock: Clock) -> tuple[str, tuple[MemberS
     return genesis.chain_id, lines
 
 
+def _folders(folder: Path) -> list[Path]:
+    """Of every node, members' and witnesses'."""
+    return sorted(path.parent for path in folder.glob("*/node.toml"))
+
+
 def _homes(folder: Path) -> list[Path]:
-    homes = sorted(path.parent for path in folder.glob("*/node.toml"))
+    homes = [home for home in _folders(folder) if isinstance(load_any_config(home / "node.toml"), NodeConfig)]
     if not homes:
         raise ConfigError(
             "network_missing", f"{folder} holds no member's folder.", next_step="Name the --out of `network init`."

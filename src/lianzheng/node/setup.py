@@ -131,7 +131,14 @@ def _fill(
     return card
 
 
-def create_witness_home(folder: Path, name: str, host: str, internal_port: int, peer_port: int) -> str:
+def create_witness_home(
+    folder: Path,
+    name: str,
+    host: str,
+    internal_port: int,
+    peer_port: int,
+    engine: Literal["embedded", "cometbft"] = "embedded",
+) -> str:
     """A new home of a witness's node in ``folder``; its verifier key. Nothing that exists is overwritten.
 
     Raises ``ConfigError`` ``home_exists``, ``host_invalid``; ``FormatError`` ``note_key_malformed``.
@@ -150,7 +157,7 @@ def create_witness_home(folder: Path, name: str, host: str, internal_port: int, 
     write_new(folder / "peer.crt.pem", certificate.pem, 0o644)
     write_new(folder / "peer.key.pem", private_key, 0o600)
     write_new(folder / "api-token", b64u_encode(secrets.token_bytes(32)).encode() + b"\n", 0o600)
-    text = _config_text("", host, internal_port, peer_port, "embedded")
+    text = _config_text("", host, internal_port, peer_port, engine)
     first = f'# A witness\'s node: it follows without a vote.\nrole = "witness"\nname = "{name}"\n'
     write_new(folder / "node.toml", (first + text.partition('did = ""\n')[2]).encode(), 0o644)
     return cosigner_key(name, public).to_text()

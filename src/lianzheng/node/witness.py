@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from functools import partial
 
 import structlog
 
+from lianzheng.adapters.consensus.cometbft import CometEngine
 from lianzheng.adapters.consensus.embedded import EmbeddedFollower
 from lianzheng.adapters.keystore.passphrase import load_passphrase
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
@@ -31,6 +33,7 @@ from lianzheng.identity.model import CreationOperation, did_of
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.node.build import read_genesis
 from lianzheng.node.config import WitnessConfig
+from lianzheng.node.engines import comet_engine, require_engine
 from lianzheng.node.setup import NODE_KEY
 
 __all__ = ["WitnessNode"]
@@ -43,14 +46,9 @@ class WitnessNode:
     """One witness's node in one process; its lifecycle is that of ``Node``."""
 
     def __init__(self, config: WitnessConfig, clock: Clock) -> None:
-        """Raises ``ConfigError``: ``witness_engine_unsupported``, those of the genesis and the key store."""
+        """Raises ``ConfigError``: ``engine_mismatch``, ``engine_missing``, those of the genesis and the key store."""
         genesis = read_genesis(config.ledger.genesis)
-        if genesis.ordering is None:
-            raise ConfigError(
-                "witness_engine_unsupported",
-                "A witness follows the embedded engine; this network is ordered by CometBFT.",
-                next_step="Run a node that `lianzheng network add` writes and is never admitted: it follows as well.",
-            )
+        require_engine(config.ledger, genesis)
         config.data_dir.mkdir(parents=True, exist_ok=True)
         config.data_dir.chmod(0o700)
         keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
@@ -58,25 +56,16 @@ class WitnessNode:
         directory = MemberDirectory(lambda: self.engine.state)
         self._peers = PeerClient(config.peer.certificate, config.peer.private_key, partial(_address, directory))
         sign = partial(keystore.sign, NODE_KEY)
-        self.engine = EmbeddedFollower(
-            Machine(genesis),
-            genesis,
-            PeerLedgerLink(self._peers, genesis.ordering.did),
-            did=config.name,
-            sign=sign,
-            database=config.data_dir / "ledger.db",
-            height_file=config.data_dir / "ledger.height",
-            clock=clock,
-            witnesses=[PeerLedgerLink(self._peers, did) for did in _followers(genesis, genesis.ordering.did)],
-        )
+        self.engine = _engine(config, genesis, clock, sign, self._peers)
         self._database = Database(sqlite_url(config.data_dir / "node.db"))
+        ordering = None if genesis.ordering is None else genesis.ordering.did
         own = Cosigner(config.name, config.name, keystore.public_key(NODE_KEY))
         self.checkpoints = CheckpointDesk(
             genesis.chain_id,
             config.name,
             sign,
             self.engine.history,
-            lambda: (*members_as_cosigners(directory, self.engine.state, genesis.sequencer.did), own),
+            lambda: (*members_as_cosigners(directory, self.engine.state, ordering), own),
             SqlCheckpointStore(self._database),
             PeerCosignLink(self._peers),
             clock,
@@ -159,6 +148,25 @@ class WitnessNode:
 def _address(directory: MemberDirectory, did: str) -> PeerAddress | None:
     member = directory.get(did)
     return None if member is None or not member.endpoint else PeerAddress(member.endpoint, member.certificate)
+
+
+def _engine(
+    config: WitnessConfig, genesis: Genesis, clock: Clock, sign: Callable[[bytes], bytes], peers: PeerClient
+) -> EmbeddedFollower | CometEngine:
+    """One that follows: of CometBFT a full node whose validator key no member's DID names, so it has no vote."""
+    if genesis.ordering is None:
+        return comet_engine(config.ledger, config.data_dir, config.name, clock, genesis, sign, peers)
+    return EmbeddedFollower(
+        Machine(genesis),
+        genesis,
+        PeerLedgerLink(peers, genesis.ordering.did),
+        did=config.name,
+        sign=sign,
+        database=config.data_dir / "ledger.db",
+        height_file=config.data_dir / "ledger.height",
+        clock=clock,
+        witnesses=[PeerLedgerLink(peers, did) for did in _followers(genesis, genesis.ordering.did)],
+    )
 
 
 def _followers(genesis: Genesis, sequencer: str) -> list[str]:

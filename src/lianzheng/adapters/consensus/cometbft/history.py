@@ -1,13 +1,18 @@
-"""``LedgerHistory`` under CometBFT: the last ``PROVABLE_HEIGHTS``, and the log at any size."""
+"""``LedgerHistory`` under CometBFT: every height whose block this node keeps, and the log at any size."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 
 from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.prover import CometProver
-from lianzheng.ledger.checkpoint import Checkpoint
+from lianzheng.adapters.consensus.embedded.history import log_size_at
+from lianzheng.errors import NotFoundError
+from lianzheng.ledger.checkpoint import Checkpoint, checkpoint_of
 from lianzheng.ledger.history import Standing
+from lianzheng.limits import CATCH_UP_MS
 
 __all__ = ["CometHistory"]
 
@@ -25,7 +30,17 @@ class CometHistory:
         return await self._prover().standing(log_size_min=log_size)
 
     async def checkpoint(self, height: int) -> Checkpoint:
-        return (await self._prover().standing(height)).checkpoint(self._chain_id)
+        chain = self._chain
+        with contextlib.suppress(TimeoutError):  # the next block's header carries what stands after this one
+            await asyncio.wait_for(chain.wait_height(height + 1), CATCH_UP_MS / 1000)
+        if chain.height <= height:
+            raise NotFoundError("height_not_reached", "This node has no block of this height.", next_step="Try later.")
+        block = chain.store.block(height)
+        if block is None:
+            raise NotFoundError("height_not_provable", "This node began after this height, with a snapshot.")
+        head = await self._prover().head_over(height, block.app_hash)
+        size = log_size_at(chain.application, height)
+        return checkpoint_of(self._chain_id, head, size, self.log_root(size))
 
     def log_root(self, size: int) -> bytes:
         return self._chain.application.log.root(size)

@@ -107,7 +107,7 @@ def write_home(
     data.mkdir(mode=0o700)
     public = ed25519.public_key(validator_seed)
     write_new(config / "config.toml", (_config_text(settings, name, ports, peers) + _sync_text(trust)).encode(), 0o644)
-    write_new(config / "genesis.json", encode(_genesis(settings)), 0o644)
+    write_new(config / "genesis.json", genesis or encode(_genesis(settings)), 0o644)
     write_new(config / "node_key.json", encode({"priv_key": _key(_PRIV, _expanded(node_seed))}), 0o600)
     validator = {
         "address": address_of(public),

@@ -124,13 +124,20 @@ class CometProver:
 
     async def _head_over(self, roots: Roots) -> tuple[CometHead, tuple[JsonObject, ...]]:
         """The head whose header carries these roots, and the changes of signers before it."""
-        height = roots.height + 1
+        head = await self.head_over(roots.height, roots.app_hash)
+        return head, tuple([change.to_json() for change in await self.changes_before(head.header.height)])
+
+    async def head_over(self, height: int, app_hash: bytes) -> CometHead:
+        """The head of the next block, whose header carries what stands after ``height``.
+
+        Raises ``NotFoundError`` ``head_unknown``; ``UnavailableError`` ``state_diverged``, or of the engine.
+        """
         head = self._head
-        if head is None or head.header.height != height:
-            head = self._head = await fetch_head(self._rpc, height)
-        if head.header.app_hash != roots.app_hash:
-            raise state_diverged(roots.height)
-        return head, tuple([change.to_json() for change in await self.changes_before(height)])
+        if head is None or head.header.height != height + 1:
+            head = self._head = await fetch_head(self._rpc, height + 1)
+        if head.header.app_hash != app_hash:
+            raise state_diverged(height)
+        return head
 
     async def changes_before(self, height: int) -> list[CometHead]:
         """The heads that name other validators for their next block, below a height.

@@ -11,9 +11,10 @@ from lianzheng.encoding.canonical import decode_object
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.checkpoint import Checkpoint, checkpoint_of
 from lianzheng.ledger.history import Standing
+from lianzheng.ledger.ports import Application
 from lianzheng.limits import CATCH_UP_MS
 
-__all__ = ["EmbeddedHistory"]
+__all__ = ["EmbeddedHistory", "log_size_at"]
 
 
 class EmbeddedHistory:
@@ -36,7 +37,7 @@ class EmbeddedHistory:
         head = chain.head_at(height)
         if head is None:
             raise NotFoundError("height_not_reached", "This node has no block of this height.", next_step="Try later.")
-        size = self._size_at(height)
+        size = log_size_at(chain.application, height)
         return checkpoint_of(chain.genesis.chain_id, head, size, self.log_root(size))
 
     def log_root(self, size: int) -> bytes:
@@ -46,14 +47,14 @@ class EmbeddedHistory:
         application = self._chain.application
         return application.log_entry(index), application.log.inclusion_path(index, size)
 
-    def _size_at(self, height: int) -> int:
-        """Entries of blocks up to ``height``: each names its own, and they ascend."""
-        application = self._chain.application
-        low, high = 0, application.log.size
-        while low < high:
-            middle = (low + high) // 2
-            if decode_object(application.log_entry(middle))["height"] <= height:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+
+def log_size_at(application: Application, height: int) -> int:
+    """Entries of blocks up to ``height``: each names its own, and they ascend."""
+    low, high = 0, application.log.size
+    while low < high:
+        middle = (low + high) // 2
+        if decode_object(application.log_entry(middle))["height"] <= height:
+            low = middle + 1
+        else:
+            high = middle
+    return low
