@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -118,24 +119,27 @@ def written(folder: Path, members: int) -> list[Path]:
     return sorted(path.parent for path in folder.glob("*/node.toml"))
 
 
-def _rpc_of(home: Path) -> CometRpc:
+def rpc_of(home: Path) -> CometRpc:
+    """The engine of a member's folder, by its own configuration."""
     text = (home / "cometbft" / "config" / "config.toml").read_text("utf-8")
     return CometRpc(text.partition('[rpc]\nladdr = "')[2].partition('"')[0])
 
 
+def launched(home: Path, application: str) -> subprocess.Popen[bytes]:
+    """A node of ours, or a bare engine with ``kvstore`` built in."""
+    if application == "kvstore":
+        path = home / "cometbft" / "config" / "config.toml"
+        path.write_text(path.read_text("utf-8").replace("unix://abci.sock", "kvstore"), "utf-8")
+        command = [str(ENGINE), "start", "--home", str(home / "cometbft")]
+    else:
+        command = [sys.executable, "-m", "lianzheng", "node", "run", "--config", str(home / "node.toml")]
+    with (home / "log").open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=home)
+
+
 async def started(homes: Sequence[Path], application: str) -> Network:
-    """Nodes of ours, or bare engines with ``kvstore`` built in, all answering."""
-    processes = []
-    for home in homes:
-        if application == "kvstore":
-            path = home / "cometbft" / "config" / "config.toml"
-            path.write_text(path.read_text("utf-8").replace("unix://abci.sock", "kvstore"), "utf-8")
-            command = [str(ENGINE), "start", "--home", str(home / "cometbft")]
-        else:
-            command = [sys.executable, "-m", "lianzheng", "node", "run", "--config", str(home / "node.toml")]
-        log = (home / "log").open("wb")
-        processes.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=home))
-    network = Network([_rpc_of(home) for home in homes], processes)
+    """One process a member, all answering and connected."""
+    network = Network([rpc_of(home) for home in homes], [launched(home, application) for home in homes])
     for rpc in network.rpc:
         async with asyncio.timeout(60):
             while True:
@@ -168,7 +172,7 @@ def creations(first: int, count: int) -> Iterator[bytes]:
             expires_at=expires_at,
             payload={"operation": operation.to_json()},
         )
-        yield sign_transaction(body, lambda message, seed=seed: ed25519.sign(seed, message)).to_bytes()
+        yield sign_transaction(body, partial(ed25519.sign, seed)).to_bytes()
         count -= 1
 
 
@@ -273,21 +277,25 @@ async def measured(application: str, rates: Sequence[float], seconds: float, mem
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rates", default="50,200,500")
-    parser.add_argument("--seconds", type=float, default=60)
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rates", default="50,200,500", help="offered one after the other, a second")
+    parser.add_argument("--seconds", type=float, default=60, help="for each rate")
     parser.add_argument("--kvstore-rate", type=float, default=1500)
     parser.add_argument("--members", type=int, default=4)
-    arguments = parser.parse_args()
-    rates = [float(rate) for rate in arguments.rates.split(",")]
-    result = {
+    options = parser.parse_args()
+    rates = [float(rate) for rate in options.rates.split(",")]
+    ours = asyncio.run(measured("lianzheng", rates, options.seconds, options.members))
+    (peer,) = asyncio.run(measured("kvstore", [options.kvstore_rate], options.seconds, options.members))
+    report = {
+        "benchmark": "cometbft",
+        "members": options.members,
         "transaction_bytes": len(next(creations(0, 1))),
-        "lianzheng": asyncio.run(measured("lianzheng", rates, arguments.seconds, arguments.members)),
+        **{f"at_{round(one['offered_per_s'])}_per_s": one for one in ours},
+        "kvstore": peer,
+        "ratio_to_kvstore": round(max(one["per_s"] for one in ours) / peer["per_s"], 2),
     }
-    if arguments.kvstore_rate:
-        peer = [arguments.kvstore_rate]
-        result["kvstore"] = asyncio.run(measured("kvstore", peer, arguments.seconds, arguments.members))
-    print(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
+    print(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
 
 
 if __name__ == "__main__":

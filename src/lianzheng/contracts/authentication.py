@@ -16,8 +16,8 @@ from lianzheng.encoding.canonical import is_encoding
 from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.governance.model import member_key
-from lianzheng.identity.did.rules import RECOVERY_KEY_ID, revealed_key
 from lianzheng.identity.did.model import first_keys
+from lianzheng.identity.did.rules import RECOVERY_KEY_ID, revealed_key
 from lianzheng.identity.model import did_of, did_state_key
 from lianzheng.ids import chain_of_did
 from lianzheng.ledger.context import RuleSpec, Sender, StateView
