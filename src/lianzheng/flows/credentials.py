@@ -140,6 +140,10 @@ class CredentialDesk:
         )
         return await asyncio.to_thread(_present, whole, self._keys.signer("eddsa-jcs-2022"), options)
 
+    async def allocate_status(self, credential_id: str) -> list[JsonObject]:
+        """As ``StatusDesk.allocate``, for credentials that another desk signs, such as enrolment's."""
+        return await self._status.allocate(credential_id)
+
     async def set_status(self, credential_id: str, purpose: str, value: bool) -> int:
         """As ``StatusDesk.set_status``."""
         return await self._status.set_status(credential_id, purpose, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lianzheng.clock import Clock
@@ -12,7 +12,7 @@ from lianzheng.crypto.keystore import KeyStore
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.jcs import encode_w3c
 from lianzheng.errors import NotFoundError, RefusedError, UnavailableError
-from lianzheng.identity.credentials.kyc import issue_kyc_credential
+from lianzheng.identity.credentials.kyc import issue_kyc_credential, kyc_id
 from lianzheng.identity.enrolment import (
     EnrolmentChallenge,
     EnrolmentRequest,
@@ -27,7 +27,10 @@ from lianzheng.identity.rules import CREDENTIAL_PURPOSE
 from lianzheng.limits import CREDENTIAL_OVERLAP_MS, CREDENTIAL_PERIOD_MS, ENROLMENT_NONCE_MS
 from lianzheng.zk import spseq
 
-__all__ = ["IssuerIdentity", "IssuerService"]
+__all__ = ["AllocateStatus", "IssuerIdentity", "IssuerService"]
+
+AllocateStatus = Callable[[str], Awaitable[list[JsonObject]]]
+"""Id of a new credential to its ``credentialStatus``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,16 @@ class IssuerService:
         store: EnrolmentStore,
         ledger: LedgerReader,
         clock: Clock,
+        allocate_status: AllocateStatus | None = None,
     ) -> None:
+        """``allocate_status`` gives each credential entries by which it can be taken back."""
         self._identity = identity
         self._keystore = keystore
         self._customers = customers
         self._store = store
         self._ledger = ledger
         self._clock = clock
+        self._allocate_status = allocate_status
 
     def period(self) -> int:
         """The credential period of the ledger's head (B13)."""
@@ -109,7 +115,7 @@ class IssuerService:
         element = identity_element(idnorm)
         await self._store.claim_holder(request.holder, element.to_bytes(), request.did, now_ms)
         signature = spseq.sign(key, (G1.generator(), element, holder))
-        credential = self._credential(request, period, now_ms)
+        credential = await self._credential(request, period, now_ms)
         await self._store.add_issued(request.did, period, client, encode_w3c(credential), now_ms)
         return EnrolmentResponse(
             chain_id=me.chain_id,
@@ -120,19 +126,21 @@ class IssuerService:
             credential=credential,
         )
 
-    def _credential(self, request: EnrolmentRequest, period: int, now_ms: int) -> JsonObject:
-        me = self._identity
+    async def _credential(self, request: EnrolmentRequest, period: int, now_ms: int) -> JsonObject:
+        me, reference = self._identity, secrets.token_bytes(16)
+        status = [] if self._allocate_status is None else await self._allocate_status(kyc_id(reference))
         return issue_kyc_credential(
             issuer=me.did,
             subject=request.did,
             period=period,
             document_type=request.document.type,
             country=request.document.country,
-            reference=secrets.token_bytes(16),
+            reference=reference,
             valid_until_ms=me.genesis_time_ms + (period + 1) * CREDENTIAL_PERIOD_MS + CREDENTIAL_OVERLAP_MS,
             now_ms=now_ms,
             key_id=me.key_id,
             sign=me.sign,
+            status=status,
         )
 
     def _published_key(self, period: int) -> spseq.SecretKey:

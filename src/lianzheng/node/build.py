@@ -171,13 +171,13 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     customers, dataset_store = SqlCustomerStore(base.database), DatasetRepository(base.database)
     clients = ClientBook(customers, _client_key(base.keystore))
     datasets = DatasetService(dataset_store, base.sender, clock)
-    suitability = SuitabilityService(
-        SqlSuitabilityStore(base.database), evidence, clock, base.capture, product_line=config.suitability.product_line
-    )
+    suitability = _suitability(base, evidence)
     consent_store, refusals = SqlConsentStore(base.database), SqlRefusalStore(base.database)
     consents = _consents(base, consent_store, clients)
-    uses = UseRepository(base.database, UseMark(config.data_dir / "gate.mark"))
-    receipts = ReceiptRepository(base.database)
+    uses, receipts = (
+        UseRepository(base.database, UseMark(config.data_dir / "gate.mark")),
+        ReceiptRepository(base.database),
+    )
     views = _views(base, dataset_store)
     peer_tables, asks = PeerTableRepository(base.database), AskRepository(base.database)
     acts = ActRecorder(evidence, base.capture, clock)
@@ -185,6 +185,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     tasks = TaskService(base.sender, uses)
     gate_log, gate_workers = GateLog(clock), _gate_workers(base)
     test_network, resolver = _is_test_network(base.genesis), _resolver(base)
+    credentials = _credentials(base, resolver)
     services = NodeServices(
         did=config.did,
         genesis=base.genesis,
@@ -197,9 +198,9 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         checkpoints=_checkpoints(base),
         sender=base.sender,
         directory=base.directory,
-        issuer=_issuer(base, clients, test_network),
+        issuer=_issuer(base, clients, test_network, credentials),
         resolver=resolver,
-        credentials=_credentials(base, resolver),
+        credentials=credentials,
         clients=clients,
         test_network=test_network,
         jobs=Jobs(clock, _log_failed_job),
@@ -270,6 +271,11 @@ def _evidence(base: _Base) -> EvidenceService:
     return EvidenceService(repository, base.engine, base.sender, base.sign, base.clock, base.genesis, base.config.did)
 
 
+def _suitability(base: _Base, evidence: EvidenceService) -> SuitabilityService:
+    store, line = SqlSuitabilityStore(base.database), base.config.suitability.product_line
+    return SuitabilityService(store, evidence, base.clock, base.capture, product_line=line)
+
+
 def _checkpoints(base: _Base) -> CheckpointDesk:
     ordering = base.genesis.ordering
 
@@ -328,7 +334,7 @@ def _credentials(base: _Base, resolver: Resolver) -> CredentialDesk:
     return CredentialDesk(me, own, verifier, lists, store, engine, clock)
 
 
-def _issuer(base: _Base, clients: ClientBook, test_network: bool) -> IssuerService:
+def _issuer(base: _Base, clients: ClientBook, test_network: bool, credentials: CredentialDesk) -> IssuerService:
     identity = IssuerIdentity(
         did=base.config.did,
         chain_id=base.genesis.chain_id,
@@ -338,7 +344,8 @@ def _issuer(base: _Base, clients: ClientBook, test_network: bool) -> IssuerServi
         sign=base.sign,
     )
     store = SqlEnrolmentStore(base.database)
-    return IssuerService(identity, base.keystore, clients, store, base.engine, base.clock)
+    allocate = credentials.allocate_status
+    return IssuerService(identity, base.keystore, clients, store, base.engine, base.clock, allocate)
 
 
 def _consents(base: _Base, store: SqlConsentStore, clients: ClientBook) -> ConsentService:
