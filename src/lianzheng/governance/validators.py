@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lianzheng.encoding.multikey import ED25519_PUB, decode_multikey
 from lianzheng.errors import ConflictError
-from lianzheng.identity.model import CreationOperation, did_of, did_state_key
+from lianzheng.identity.did.model import MethodKey
+from lianzheng.identity.model import did_state_key
 from lianzheng.ledger.cometbft.powers import VALIDATOR_KEY_ID, Claim, owners, powers
 from lianzheng.ledger.context import StateView
 
@@ -21,13 +24,12 @@ def validator_powers(state: StateView) -> dict[bytes, int]:
     return powers(_claims(state))
 
 
-def require_free_validator_key(state: StateView, operation: CreationOperation) -> None:
-    """Return only if no member's DID names the validator key of ``operation``: one key twice is fatal to the chain.
+def require_free_validator_key(state: StateView, did: str, keys: Iterable[MethodKey]) -> None:
+    """Return only if no other member's DID names the validator key among ``keys``: one twice is fatal to the chain.
 
     Raises ``ConflictError`` ``validator_key_in_use``.
     """
-    own = {key.multikey for key in operation.keys if key.id == VALIDATOR_KEY_ID}
-    did = did_of(operation) if own else ""
+    own = {key.multikey for key in keys if key.id == VALIDATOR_KEY_ID}
     for _, member in state.scan("member/") if own else ():
         record = state.get(did_state_key(member["did"]))
         if member["did"] == did or record is None:

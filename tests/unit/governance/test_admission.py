@@ -21,9 +21,17 @@ from governance_kit import (
     assessment,
     genesis,
 )
-from ledger_kit import agreement_payload, anchor_payload, make_genesis
+from ledger_kit import Party, agreement_payload, anchor_payload, make_genesis
 from lianzheng.contracts.machine import Machine
+from lianzheng.crypto import ed25519
+from lianzheng.crypto.digest import sha256_raw
+from lianzheng.encoding.binary import b64u_encode
+from lianzheng.encoding.canonical import JsonObject
+from lianzheng.encoding.multikey import ED25519_PUB, encode_multikey
+from lianzheng.governance.admission.model import Application, application_bytes
 from lianzheng.governance.groups import group_of, voice_of
+from lianzheng.identity.did.model import DidContent, DidDeactivate, DidUpdate, MethodKey, did_record_hash
+from lianzheng.identity.resolver import read_did
 
 
 def admit_content() -> dict[str, str]:
@@ -169,6 +177,63 @@ def test_expulsion_is_for_good_and_a_new_application_starts_anew() -> None:
     assert council.phase(NEWCOMER) == "applied"
     council.ok(B, "member.assess", assessment(council, NEWCOMER, "institution"))
     assert council.phase(NEWCOMER) == "applied"  # the assessment before its expulsion counts no more
+
+
+def _change(council: Council, party: Party, kind: Any, **content: Any) -> JsonObject:
+    """Payload that makes the next version of the party's DID."""
+    record = read_did(council.machine.state, party.did)
+    fields: dict[str, Any] = {"did": party.did, "version": record.version + 1, "prev": did_record_hash(record)}
+    if content:
+        fields["content"] = DidContent(services=(), control=record.controls, **content)
+    return dict(kind(**fields).to_json())
+
+
+def _node_key(name: str) -> MethodKey:
+    public = ed25519.public_key(sha256_raw(f"seed {name}".encode()))
+    text = encode_multikey(ED25519_PUB, public)
+    return MethodKey(id="#node", multikey=text, purposes=("assertionMethod", "authentication"))
+
+
+def _expelled_after(change: Any) -> Council:
+    council = Council(Machine(genesis(schema=2)))
+    admit(council)
+    council.ok(NEWCOMER, "agreement.sign", agreement_payload())
+    change(council)
+    council.carry("member.expel", about(NEWCOMER), (A, B, C))
+    return council
+
+
+def test_a_returning_member_applies_with_its_present_key_and_no_other() -> None:
+    """Whoever found the key that was rotated away cannot apply in the member's name."""
+    rotated = Party("rotated")
+
+    def rotate(council: Council) -> None:
+        council.ok(
+            NEWCOMER, "did.update", _change(council, NEWCOMER, DidUpdate, keys=(_node_key("rotated"),)), ordered=True
+        )
+
+    council = _expelled_after(rotate)
+    old = application()
+    for payload in (
+        old,  # the very application that admitted it: signed by the key of the creation operation
+        application(materials=b"n" * 32),
+        {**old, "signature": application(materials=b"n" * 32)["signature"]},
+        application(rotated) | {"application": old["application"]},  # the right key over other bytes
+    ):
+        assert council.send(A, "member.apply", payload).code == "signature_invalid"
+        assert council.phase(NEWCOMER) == "expelled"
+    record = Application.from_json(old["application"])
+    signature = b64u_encode(rotated.sign(application_bytes(record)))
+    council.ok(A, "member.apply", {"application": record.to_json(), "signature": signature})
+    assert council.phase(NEWCOMER) == "applied"
+    assert read_did(council.machine.state, NEWCOMER.did).keys == (_node_key("rotated"),)
+
+
+def test_a_deactivated_did_applies_no_more() -> None:
+    council = _expelled_after(lambda _: None)
+    council.ok(NEWCOMER, "did.deactivate", _change(council, NEWCOMER, DidDeactivate), ordered=True)
+    assert council.send(A, "member.apply", application()).code == "did_deactivated"
+    assert council.phase(NEWCOMER) == "expelled"
 
 
 def test_leaving_has_a_notice_and_an_end() -> None:

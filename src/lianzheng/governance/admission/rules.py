@@ -37,7 +37,7 @@ from lianzheng.governance.motions.model import MotionRecord, motion_id, motion_k
 from lianzheng.governance.motions.rules import event_of, new_motion, open_motion
 from lianzheng.governance.parameters.model import parameter
 from lianzheng.governance.validators import require_free_validator_key, validators_by_member
-from lianzheng.identity.model import CreationOperation, did_of, did_record, did_state_key
+from lianzheng.identity.model import CreationOperation, DidRecord, did_of, did_record, did_state_key
 from lianzheng.ledger.context import BlockContext, Effects, Sender, StateView, Write
 from lianzheng.ledger.transaction import TransactionBody
 
@@ -90,8 +90,9 @@ def apply_member(
 ) -> Effects:
     """The applicant's DID and record exist, in phase ``applied``; it can do nothing yet.
 
+    The keys of a DID that the ledger has are those of its record: one that was rotated away speaks for nobody.
     Refuses ``did_network_wrong``, ``agreement_unknown``, ``key_unknown``, ``signature_invalid``, ``did_exists``,
-    ``certificate_in_use``, ``member_exists``, ``applications_full``, ``validator_key_in_use``.
+    ``did_deactivated``, ``certificate_in_use``, ``member_exists``, ``validator_key_in_use``.
     """
     application = payload.application
     operation = CreationOperation.from_json(application.did_operation)
@@ -101,9 +102,10 @@ def apply_member(
     network = state.get(NETWORK_KEY)
     if network is None or NetworkRecord.from_json(network).agreement != application.agreement:
         raise RefusedError("agreement_unknown", "The application names another agreement than the network's.")
-    _check_applicant(operation, payload)
-    require_free_validator_key(state, operation)
     known = state.get(did_state_key(did))
+    record = did_record(operation, block.time_ms) if known is None else DidRecord.from_json(known)
+    _check_applicant(record, payload)
+    require_free_validator_key(state, did, record.keys)
     before = member_of(state, did)
     if known is not None and before is None:
         raise ConflictError("did_exists", "The DID is a person's; an institution has its own.")
@@ -115,7 +117,7 @@ def apply_member(
             raise ConflictError("certificate_in_use", "Another member uses this certificate.")
     writes: list[Write] = []
     if known is None:
-        writes.append((did_state_key(did), did_record(operation, block.time_ms).to_json()))
+        writes.append((did_state_key(did), record.to_json()))
     else:  # what was found out about it before is no assessment of what it has become
         writes += [(assessment_key(did, kind), None) for kind in ASSESSMENTS if assessment_of(state, did, kind)]
     version = 0 if before is None else before.version + 1
@@ -130,8 +132,10 @@ def _record(application: Application, did: str, fingerprint: bytes, version: int
     return MemberRecord(**fields, version=version, did=did, phase="applied", fingerprint=fingerprint)
 
 
-def _check_applicant(operation: CreationOperation, payload: MemberApply) -> None:
-    for key in operation.keys:
+def _check_applicant(record: DidRecord, payload: MemberApply) -> None:
+    if record.status != "active":
+        raise ConflictError("did_deactivated", "This DID is deactivated for good.")
+    for key in record.keys:
         if key.id == _NODE_KEY and "authentication" in key.purposes:
             public = decode_multikey(key.multikey, ED25519_PUB)
             return ed25519.verify(public, application_bytes(payload.application), payload.signature)
