@@ -19,7 +19,14 @@ from typing import Any
 from comet_kit import BINARY, Member, comet_genesis, seed
 from fault.comet.wires import Wires
 from fault.comet.worker import ask
-from lianzheng.adapters.consensus.cometbft.home import CometPorts, CometSettings, GenesisValidator, node_id, write_home
+from lianzheng.adapters.consensus.cometbft.home import (
+    CometPorts,
+    CometSettings,
+    GenesisValidator,
+    SyncTrust,
+    node_id,
+    write_home,
+)
 from lianzheng.clock import SystemClock
 from lianzheng.contracts.machine import Machine
 from lianzheng.crypto import ed25519
@@ -33,6 +40,7 @@ __all__ = ["Ground", "Node", "PromiseError", "free_port", "set_option"]
 NAMES = ("alpha", "beta", "gamma", "epsilon")
 _ROOT = Path(__file__).resolve().parents[3]
 _POLL_S = 0.1
+_ORDINARY: JsonObject = {"astray_from": 0, "skew_ms": 0, "false_chunks": False}
 _PORTS = (20_000, 32_000)
 """Below those that the system gives to connections: one that a dead process had is free when it comes back."""
 
@@ -52,7 +60,6 @@ class Node:
     ports: CometPorts
     peers: dict[str, int] = field(default_factory=dict)
     """Ports at which this member reaches the others' engines, by name."""
-    options: JsonObject = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     height: int = 0
     status: JsonObject = field(default_factory=dict)
@@ -161,13 +168,13 @@ class Ground:
         self._watch = asyncio.create_task(self._observe())
         await self.ready(*self.nodes.values())
 
-    async def furnish(self, node: Node, name: str = "") -> None:
-        """Folders and wires of one node: all its connections to others go through ours."""
+    async def furnish(self, node: Node, trust: SyncTrust | None = None) -> None:
+        """Folders and wires of one node: all its connections go through ours. With ``trust`` it joins by state sync."""
         others = [one for one in self.nodes.values() if one is not node]
         node.peers = {one.name: await self.wires.lay(node.name, one.name, one.ports.p2p) for one in others}
         calls = {one.member.did: await self.wires.lay(node.name, one.name, one.port) for one in others}
         config = {"key_of": node.key_of, "port": node.port, "peers": calls, "snapshot_blocks": self.snapshot_blocks}
-        (node.home / "worker.json").write_bytes(encode({"astray_from": 0, "skew_ms": 0} | config | node.options))
+        (node.home / "worker.json").write_bytes(encode(_ORDINARY | config))
         write_home(
             node.home / "cometbft",
             self.settings,
@@ -176,6 +183,7 @@ class Ground:
             node_seed=seed(f"p2p {node.name}"),
             ports=node.ports,
             peers=[f"{_p2p(other)}@127.0.0.1:{port}" for other, port in node.peers.items()],
+            trust=trust,
         )
         set_option(node, "pex", "false")  # they would tell each other ways around the wires
 

@@ -30,6 +30,8 @@ class Load:
         self.refused: list[str] = []
         """Receipts that say no: every transaction here is good."""
         self.proofs = 0
+        self.pause_s = 0.0
+        """Of every member between two transactions."""
         self._nonces: dict[str, int] = {}
         self._anchors: dict[str, bytes] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -105,6 +107,7 @@ class Load:
         number = 0
         while True:
             number += 1
+            await asyncio.sleep(self.pause_s)
             if number % _ANCHOR_EVERY:
                 await self.send(node, "member.update", update_payload(number, node.name))
             else:

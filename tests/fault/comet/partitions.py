@@ -7,7 +7,7 @@ import asyncio
 from fault.comet.ground import Node, PromiseError
 from fault.comet.trial import Trial
 
-__all__ = ["deaf", "flapping", "halves", "mute", "slow", "three_to_one"]
+__all__ = ["deaf", "flapping", "go_on", "halves", "mute", "slow", "three_to_one"]
 
 _GRACE_S = 3.0
 """What had arrived before the cut is worked off."""
@@ -20,7 +20,7 @@ async def three_to_one(trial: Trial) -> None:
     others = [node for node in trial.nodes if node is not alone]
     _part(trial, [alone], others)
     await _stands_still(trial, [alone])
-    await _go_on(trial, others)
+    await go_on(trial, others)
     trial.note(f"three_to_one: {alone.name} alone")
     await trial.settle()
 
@@ -43,7 +43,7 @@ async def mute(trial: Trial) -> None:
     for node in trial.nodes:
         if node is not victim:
             trial.ground.wires.cut(victim.name, node.name)
-    await _go_on(trial, [node for node in trial.nodes if node is not victim])
+    await go_on(trial, [node for node in trial.nodes if node is not victim])
     trial.note(f"mute: {victim.name}")
     await trial.settle()
 
@@ -55,7 +55,7 @@ async def deaf(trial: Trial) -> None:
     for node in others:
         trial.ground.wires.cut(node.name, victim.name)
     await _stands_still(trial, [victim])
-    await _go_on(trial, others)
+    await go_on(trial, others)
     trial.note(f"deaf: {victim.name}")
     await trial.settle()
 
@@ -85,7 +85,7 @@ async def slow(trial: Trial) -> None:
     """20 to 200 ms each way, and one chunk in twenty late by a retransmission: slower, and nothing worse."""
     trial.ground.wires.slow((0.02, 0.2), 0.05)
     before = trial.load.total
-    await _go_on(trial, trial.nodes)
+    await go_on(trial, trial.nodes)
     await trial.pause(trial.scale.hold_s, trial.scale.hold_s)
     trial.note(f"slow: {trial.load.total - before} transactions meanwhile")
     await trial.settle()
@@ -112,7 +112,7 @@ async def _stands_still(trial: Trial, nodes: list[Node]) -> None:
         raise PromiseError(f"without a quorum there were blocks or receipts: {before}, then {shown()}")
 
 
-async def _go_on(trial: Trial, nodes: list[Node]) -> None:
+async def go_on(trial: Trial, nodes: list[Node]) -> None:
     """These make blocks and acknowledge transactions."""
     goal = max(node.height for node in nodes) + _BLOCKS
     acked = {node.name: trial.load.acked.get(node.name, 0) for node in nodes}

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fault.comet import kills, partitions, strangers
+from fault.comet import changes, disk, kills, partitions, strangers
 from fault.comet.trial import Fault, Outcome, Scale, play
 
 __all__ = ["FAULTS"]
@@ -29,6 +29,10 @@ FAULTS = {
     "cloned_key": Fault(strangers.cloned_key),
     "flood": Fault(strangers.flood),
     "astray": Fault(strangers.astray),
+    "full_application": Fault(disk.full_application, root=True),
+    "full_engine": Fault(disk.full_engine, root=True),
+    "upgrade": Fault(changes.upgrade),
+    "false_chunks": Fault(changes.false_chunks, {"snapshot_blocks": changes.SNAPSHOT_BLOCKS}),
 }
 _HOLD_S, _PATIENCE_S = 8.0, 30.0
 

@@ -18,6 +18,7 @@ __all__ = ["astray", "cloned_key", "flood", "skewed_clock"]
 
 _AHEAD = 12
 """Blocks until the state machine goes astray: the node is up again by then."""
+_TURNS = 8
 _SKEW_MS = 3_600_000
 _HONEST_MS = 60_000
 _FLOOD = 10
@@ -40,7 +41,9 @@ async def astray(trial: Trial) -> None:
 
 
 async def cloned_key(trial: Trial) -> None:
-    """Two processes with one validator key, both heard by everybody: no two blocks at one height."""
+    """Two processes with one validator key, first heard by everybody, then each by another part: they vote against
+    each other, for a block and for none. No two blocks stand at one height.
+    """
     model = trial.pick()
     clone = trial.ground.add("clone", model.name)
     await trial.ground.furnish(clone)
@@ -50,6 +53,15 @@ async def cloned_key(trial: Trial) -> None:
     await trial.ground.until(
         lambda: all(node.height >= goal for node in trial.nodes), "all go on beside a clone", 4 * trial.scale.patience_s
     )
+    first, second, third = (node for node in trial.nodes if node not in (model, clone))
+    for _ in range(_TURNS):
+        trial.ground.wires.part([model.name, first.name], [clone.name, second.name])
+        await trial.pause(0.5, 1.5)
+        trial.ground.wires.heal()
+        trial.ground.wires.part([model.name, third.name], [clone.name, first.name])
+        await trial.pause(0.5, 1.5)
+        trial.ground.wires.heal()
+    await trial.settle()
     trial.note(f"cloned_key: {model.name}'s, {await _equivocations(model, trial.ground.top)} double votes on the chain")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -84,7 +84,13 @@ class Trial:
         self.healing_s.append(loop.time() - began)
 
 
-Act = Callable[[Trial], Awaitable[None]]
+class Act(Protocol):
+    """One fault, or several of a kind."""
+
+    __name__: str
+
+    async def __call__(self, trial: Trial) -> None:
+        """Do it; raise ``PromiseError`` where what must hold does not."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ async def play(folder: Path, seed: int, acts: Sequence[Act], scale: Scale, **opt
     """One network, all the faults in order, the checker at the end."""
     ground = Ground(folder, seed, **options)
     load = Load(ground)
-    trial = Trial(ground, load, Random(seed), scale)
+    trial = Trial(ground, load, Random(f"{seed} {acts[0].__name__}"), scale)
     outcome = Outcome(trial.notes, trial.healing_s)
     try:
         await ground.start()

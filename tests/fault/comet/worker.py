@@ -50,6 +50,17 @@ class Astray(Machine):
         return results
 
 
+def _lie(engine: CometEngine) -> None:
+    """Every chunk of a snapshot that this one serves has another last byte."""
+    true = engine._chain.snapshots.chunk
+
+    def altered(height: int, index: int) -> bytes:
+        chunk = true(height, index)
+        return chunk[:-1] + bytes([chunk[-1] ^ 1]) if chunk else chunk
+
+    engine._chain.snapshots.chunk = altered  # type: ignore[method-assign]
+
+
 class SkewedClock(SystemClock):
     """The system's clock, so many milliseconds ahead."""
 
@@ -114,6 +125,8 @@ class Worker:
             source=lambda did: Source(self.config["peers"].get(did)),
             snapshot_blocks=self.config["snapshot_blocks"],
         )
+        if self.config["false_chunks"]:
+            _lie(self.engine)
         self._answers: dict[str, Callable[[Any], Awaitable[JsonObject]]] = {
             "submit": self._submit,
             "status": self._status,
