@@ -46,7 +46,8 @@ EITHER = ("evidence list", "assess questions")
 
 def check_members(words: tuple[object, ...], found: Any) -> None:
     """The document has the members that the guide names."""
-    command = " ".join(map(str, words[:2]))
+    longer = " ".join(map(str, words[:3]))
+    command = longer if longer in MEMBERS else " ".join(map(str, words[:2]))
     if command == "evidence list":
         assert {*found} in ({"cases"}, {"records"})
     elif command not in EITHER and words[0] != "alliance":

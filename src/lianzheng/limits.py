@@ -231,11 +231,11 @@ ACCESS_NONCES_MAX = 100_000
 WALLET_ROTATIONS_MAX = 4096
 """ID-3: rotations of a wallet's DID under one reserve, a decade at one a day; its place is found by trying."""
 
-WALLET_DOCUMENTS_MAX = 256
+WALLET_DOCUMENTS_MAX = 64
 """Verifiable Credentials in one wallet; with ``WALLET_DOCUMENT_BYTES_MAX`` they leave room for everything else."""
 
 WALLET_DOCUMENT_BYTES_MAX = 64 * 1024
-"""One Verifiable Credential in a wallet; ours have about 2 KiB, and those with a picture are kept elsewhere."""
+"""One Verifiable Credential in a wallet: ours have about 2 KiB; one with a photograph is kept elsewhere."""
 
 SOURCE_BYTES_MAX = 256 * 1024 * 1024
 """One source file sent to the internal API: a million customers are about 120 MB."""
@@ -434,3 +434,39 @@ DCQL_SELECTED_MAX = 4096
 
 DCQL_TEXT_MAX = 300
 """Characters of a name, type or authority in a query."""
+
+OPENID_JWT_BYTES_MAX = 64 * 1024
+"""A proof of possession or a request object as it comes in: the largest DCQL query, and as much around it."""
+
+OPENID_PROOF_MS = 5 * 60 * 1000
+"""Age of a wallet's proof of possession: it is made for one request; its nonce lives as long."""
+
+OPENID_NONCE_MS = 5 * 60 * 1000
+"""Life of a c_nonce: a person may have to unlock a key in between."""
+
+OPENID_CODE_MS = 10 * 60 * 1000
+"""Life of a pre-authorised code: a QR code scanned and a transaction code typed in (OpenID4VCI 1.0: short lived)."""
+
+OPENID_TOKEN_MS = 5 * 60 * 1000
+"""Life of an access token, which serves one offer."""
+
+OPENID_REQUEST_MS = 10 * 60 * 1000
+"""Life of a presentation request, and afterwards of its result in memory."""
+
+OPENID_TX_CODE_DIGITS = 6
+"""With OPENID_ATTEMPTS_MAX guesses a stranger hits one code in 200,000."""
+
+OPENID_ATTEMPTS_MAX = 5
+"""Wrong transaction codes before an offer is dead, and refused answers before a presentation request is."""
+
+OPENID_KEPT_MAX = 10_000
+"""Offers, tokens, used nonces and requests kept in memory, each kind: some 30 MB at most, then new ones wait."""
+
+OPENID_OFFER_CREDENTIALS_MAX = 8
+"""Credentials of one offer: as many as the alliance has kinds."""
+
+OPENID_BODY_BYTES_MAX = 1024 * 1024
+"""A request of a wallet: a presentation of the largest credential in base64url and form encoding."""
+
+OPENID_CLIENTS_MAX = 10_000
+"""Addresses whose requests are counted; the oldest make room."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lianzheng.cli import wallet_safety
+from lianzheng.cli import wallet_credentials, wallet_safety
 from lianzheng.cli.documents import Document, read_document, read_object
 from lianzheng.cli.output import say, show, show_json, table
 from lianzheng.cli.session import Json, check_new, save_new
@@ -25,6 +25,7 @@ app = typer.Typer(
     help="The investor's wallet: enrol, consent, withdraw, pause, present, back up, recover. 投资者钱包",
 )
 wallet_safety.add_commands(app)
+app.add_typer(wallet_credentials.app, name="credentials")
 _Consent = Annotated[str, typer.Argument(metavar="CONSENT", help="Id of the consent.")]
 _Out = Annotated[Path, typer.Option("--out", help="New file to write, readable by you alone.")]
 

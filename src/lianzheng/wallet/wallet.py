@@ -11,6 +11,7 @@ from lianzheng.compute.gate.access import AccessAnswer, AccessChallenge, AccessQ
 from lianzheng.consent.model import ConsentRecord
 from lianzheng.consent.named import ConsentOffer, Presentation
 from lianzheng.consent.status import read_record
+from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.model import Record
 from lianzheng.errors import ConflictError, NotFoundError
 from lianzheng.identity.did.model import DidRecord
@@ -24,11 +25,13 @@ from lianzheng.wallet.accesses import access_query, merged, read_answer
 from lianzheng.wallet.acts import SignedConsent
 from lianzheng.wallet.backup import WalletBackup
 from lianzheng.wallet.control import Change, deactivation, recovery, rotation, settle
+from lianzheng.wallet.documents import Presented, documents_of, find_document, present, receive_document
 from lianzheng.wallet.keys import KEY_ID, creation_operation, did_seed, fresh_index
 from lianzheng.wallet.model import (
     AccessEntry,
     HeldConsent,
     HeldCredential,
+    HeldDocument,
     HeldKey,
     HeldToken,
     Reserve,
@@ -258,6 +261,26 @@ class Wallet:
             acts.pause_transaction(self._state, token, record, self._expiry(), resume=resume)
             for token, record in zip(held.tokens, records, strict=True)
         )
+
+    # --- credentials -------------------------------------------------------------------------------------------
+
+    @property
+    def documents(self) -> tuple[HeldDocument, ...]:
+        """Every Verifiable Credential, those of enrolment first."""
+        return documents_of(self._state)
+
+    def receive(self, document: JsonObject, ledger: StateView) -> HeldDocument:
+        """Verify and keep a credential; as ``documents.receive_document``."""
+        self._keep(receive_document(self._state, document, ledger, self._clock.now_ms()))
+        return self._state.documents[-1]
+
+    def document(self, name: str) -> JsonObject:
+        """One credential as it came. Raises ``document_unknown``."""
+        return find_document(self._state, name)
+
+    def present(self, wanted: Presented) -> JsonObject:
+        """As ``documents.present``."""
+        return present(self._state, wanted, self._clock.now_ms())
 
     # --- who asked ---------------------------------------------------------------------------------------------
 

@@ -146,7 +146,7 @@ def test_the_access_log_is_kept(tmp_path: Path) -> None:
         told_by=(ALPHA.did,),
         cid=bytes(32),
     )
-    wallet.note_access(entry)
+    wallet._keep(wallet._state.model_copy(update={"access_log": (entry,)}))
     reopened = SealedWalletStore.open(tmp_path / "wallets", b"a passphrase")
     again = Wallet.load("one", reopened, clock, test_network=True)
     assert again.access_log == (entry,)
