@@ -174,10 +174,8 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
     suitability = _suitability(base, evidence)
     consent_store, refusals = SqlConsentStore(base.database), SqlRefusalStore(base.database)
     consents = _consents(base, consent_store, clients)
-    uses, receipts = (
-        UseRepository(base.database, UseMark(config.data_dir / "gate.mark")),
-        ReceiptRepository(base.database),
-    )
+    uses = UseRepository(base.database, UseMark(config.data_dir / "gate.mark"))
+    receipts = ReceiptRepository(base.database)
     views = _views(base, dataset_store)
     peer_tables, asks = PeerTableRepository(base.database), AskRepository(base.database)
     acts = ActRecorder(evidence, base.capture, clock)
