@@ -50,10 +50,13 @@ class KeyFinder:
         found: dict[str, KeyUse] = {}
         for method, signed_ms in sorted(signers_of(document), key=lambda one: (one[1] is None, one[1] or 0)):
             if method not in found:
-                found[method] = await self._find(method, purpose, signed_ms, methods)
+                found[method] = await self.find(method, purpose, methods, signed_ms)
         return KeyRing(found)
 
-    async def _find(self, method: str, purpose: str, signed_ms: int | None, methods: frozenset[str]) -> KeyUse:
+    async def find(
+        self, method: str, purpose: str, methods: frozenset[str] = METHODS, signed_ms: int | None = None
+    ) -> KeyUse:
+        """The key that one verification method names, now or at ``signed_ms``. Errors as of :meth:`keys_of`."""
         did = method.partition("#")[0]
         name = did.split(":")[1] if did.startswith("did:") and did.count(":") > 1 else ""
         if name not in methods:
