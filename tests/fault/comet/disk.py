@@ -27,7 +27,6 @@ async def full_application(trial: Trial) -> None:
     await go_on(trial, [one for one in trial.nodes if one is not node])
     trial.note(f"full_application: {node.name}'s, stopped with {node.stopped}")
     ballast.unlink()
-    await trial.settle()
 
 
 async def full_engine(trial: Trial) -> None:
@@ -44,7 +43,6 @@ async def full_engine(trial: Trial) -> None:
     await go_on(trial, others)
     trial.note(f"full_engine: {node.name}'s, at {node.height} while the others went from {top} to {trial.ground.top}")
     ballast.unlink()
-    await trial.settle()
 
 
 class _SmallDisk:

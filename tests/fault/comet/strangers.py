@@ -61,7 +61,6 @@ async def cloned_key(trial: Trial) -> None:
         trial.ground.wires.part([model.name, third.name], [clone.name, first.name])
         await trial.pause(0.5, 1.5)
         trial.ground.wires.heal()
-    await trial.settle()
     trial.note(f"cloned_key: {model.name}'s, {await _equivocations(model, trial.ground.top)} double votes on the chain")
 
 

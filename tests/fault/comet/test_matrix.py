@@ -15,6 +15,7 @@ from tools.checker.comet import main as check
 from comet_kit import needs_engine
 from fault.comet.kills import kills, truncated
 from fault.comet.partitions import deaf, halves
+from fault.comet.strangers import astray
 from fault.comet.trial import Outcome, Scale, play
 
 pytestmark = [pytest.mark.fault, needs_engine]
@@ -32,6 +33,13 @@ def test_what_was_acknowledged_outlives_the_faults(network: tuple[Path, Outcome]
     _, outcome = network
     assert not outcome.failures, "\n".join(outcome.failures)
     assert len(outcome.notes) >= 6
+    assert "0 contradictions" in outcome.report
+
+
+def test_a_state_machine_that_goes_astray_stops_that_node_alone(tmp_path: Path) -> None:
+    outcome = asyncio.run(play(tmp_path, 1, [astray], _SHORT))
+    assert not outcome.failures, "\n".join(outcome.failures)
+    assert "state_diverged" in outcome.notes[0]
     assert "0 contradictions" in outcome.report
 
 
