@@ -59,7 +59,7 @@ def shares(folder: Path, out: Path, *, forget: bool) -> JsonObject:
                 next_step="Run `lianzheng wallet recover --shares FILE FILE`, which makes a new one.",
             )
         made = make_shares(wallet.copy(), reserve, wallet.did)
-        paths = [out / f"share-{share.index}-{b64u_encode(share.set_id)[:6]}.txt" for share in made]
+        paths = [out / f"share-{share.index}.txt" for share in made]
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, share in zip(paths, made, strict=True):
             try:
