@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -13,6 +14,7 @@ from comet_kit import MEMBERS, Cluster, needs_engine
 from ledger_kit import agreement_payload, anchor_payload
 from lianzheng.adapters.consensus.cometbft import CometEngine
 from lianzheng.adapters.consensus.cometbft.heads import fetch_head
+from lianzheng.encoding.canonical import encode, parse
 from lianzheng.errors import ConfigError, UnavailableError
 from lianzheng.ledger.cometbft import CometHead, verify_comet_head
 from lianzheng.ledger.genesis import genesis_digest
@@ -123,6 +125,29 @@ async def test_without_quorum_nothing_is_fresh_and_nothing_is_lost(tmp_path: Pat
         assert await beta.refresh()
         await beta.catch_up()
         beta.assert_fresh()
+    finally:
+        await cluster.stop()
+
+
+async def test_a_member_that_has_precommitted_a_height_does_not_state_the_one_before(tmp_path: Path) -> None:
+    """GATE-4: what its validator signed binds the node's answer, though its own head is not there yet."""
+    cluster = Cluster(tmp_path, (ALPHA,))
+    (engine,) = await cluster.start()
+    try:
+        receipt = await engine.submit(cluster.update(ALPHA, 1))
+        with contextlib.suppress(TimeoutError):  # quiet then: no further block comes by itself
+            await asyncio.wait_for(engine._chain.wait_height(receipt.height + 3), 4)
+        height = engine.status().height
+        assert (await engine.head_statement(bytes(32))).statement.height == height
+        file = tmp_path / "alpha" / "cometbft" / "data" / "priv_validator_state.json"
+        kept = file.read_bytes()
+        for bound, step, may in ((height + 1, 2, True), (height + 1, 3, False), (height + 2, 1, False)):
+            file.write_bytes(encode({**parse(kept), "height": str(bound), "round": 0, "step": step}))
+            if may:
+                assert (await engine.head_statement(bytes(32))).statement.height == height
+            else:
+                with pytest.raises(UnavailableError, match="ledger_stale"):
+                    await engine.head_statement(bytes(32))
     finally:
         await cluster.stop()
 
