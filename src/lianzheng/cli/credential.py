@@ -92,7 +92,7 @@ def key(config: Config, as_json: Json = False) -> None:
     """Publish a new key for selective disclosure (ecdsa-sd-2023) in this member's DID, in place of the last one."""
     found = ask_node(config, lambda node: node.post("/api/v1/credentials/keys"))
     if as_json:
-        show_json(found)
+        show_json({"key": found["verificationMethod"]})
     else:
         say(f"{found['verificationMethod']} signs from now on")
 
@@ -171,7 +171,7 @@ def status(
     }
     found = ask_node(config, lambda node: node.post("/api/v1/credentials/status", body))
     if as_json:
-        show_json(found)
+        show_json({"id": credential, "version": found["version"]})
     else:
         say(f"{act.value}: version {found['version']} of the status list is on the ledger")
 
