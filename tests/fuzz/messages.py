@@ -8,6 +8,7 @@ from governance_kit import application, genesis
 from ledger_kit import ALPHA, BETA, CHAIN, START_MS, agreement_payload, anchor_payload
 from lianzheng.adapters.sources.fields import COLUMNS
 from lianzheng.adapters.sources.mapping import decode_mapping
+from lianzheng.compute.gate.access import AccessAnswer, AccessChallenge, AccessQuery, AccessUse
 from lianzheng.compute.gate.model import (
     Evaluation,
     GateAnswer,
@@ -20,6 +21,7 @@ from lianzheng.compute.gate.model import (
 )
 from lianzheng.consent.model import ConsentGrant, ConsentRevoke, Grant
 from lianzheng.contracts.machine import Machine
+from lianzheng.crypto.digest import sha256
 from lianzheng.encoding.model import Record
 from lianzheng.evidence.model import AnchorPayload
 from lianzheng.governance.admission.model import MemberApply
@@ -29,6 +31,10 @@ from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.statement import HeadStatement, Statement
 from lianzheng.ledger.transaction import Transaction
 from lianzheng.limits import GENESIS_BYTES_MAX
+from lianzheng.wallet.backup import WalletBackup
+from lianzheng.wallet.model import HeldKey, Reserve, WalletState
+from lianzheng.wallet.shares import ShareFile
+from lianzheng.wallet.slip39 import Share, encode_share
 from simulation.world import save
 
 __all__ = ["again_of", "message_seeds", "robust"]
@@ -97,10 +103,35 @@ def message_seeds() -> dict[str, tuple[type[Record], bytes]]:
         "gate-batch": GateBatch(calls=(call.to_bytes(),)),
         "gate-answer": answer,
         "gate-batch-answer": GateBatchAnswer(answers=(GateAnswered(answer=answer.to_bytes()),)),
+        "access-challenge": AccessChallenge(chain_id=CHAIN, member=BETA.did, nonce=bytes(56)),
+        "access-query": AccessQuery(
+            chain_id=CHAIN, member=BETA.did, rk=digest, not_after="2026-12-31", h=digest, skip=0, nonce=bytes(56),
+            signature=signature,
+        ),
+        "access-answer": AccessAnswer(
+            chain_id=CHAIN, member=BETA.did, key_id="#node", query=digest, cid=digest, more=False, time_ms=START_MS,
+            uses=(AccessUse(request=request, answered_ms=START_MS, bands={"I01": 3}),), signature=signature,
+        ),
+        "wallet-copy": _copy(digest),
         "snapshot-manifest": save(machine)[0],
         "state-path": machine.state_path("network")[1],
-    }
+    }  # fmt: skip
     return {name: (type(record), record.to_bytes()) for name, record in records.items()}
+
+
+def _copy(secret: bytes) -> WalletBackup:
+    """What a backup of a wallet holds under its seal."""
+    key = HeldKey(id="#key-1", secret=secret)
+    state = WalletState(chain_id=CHAIN, seed=secret, operation=ALPHA.operation, key=key)
+    return WalletBackup(created_ms=START_MS, state=state, reserve=Reserve(chain_id=CHAIN, secret=secret))
+
+
+def _share_file() -> bytes:
+    """A recovery share's file."""
+    words = Share(1, True, 0, 0, 1, 1, 0, 2, bytes(range(32)))
+    sealed = bytes(range(200))
+    made = ShareFile(ALPHA.did, sha256("wallet-share-set", sealed)[:16], 1, encode_share(words), sealed)
+    return made.to_text().encode()
 
 
 def again_of(kind: type[Record]) -> Callable[[bytes], bytes]:
@@ -129,5 +160,6 @@ def robust() -> dict[str, tuple[Callable[[bytes], bytes], bytes]]:
 
     return {
         "source-mapping": (ignoring(decode_mapping), _MAPPING),
+        "share-file": (ignoring(lambda data: ShareFile.parse(data.decode("utf-8", "replace"))), _share_file()),
         "delta": (ignoring(Delta.from_bytes), machine.delta().to_bytes()),
     }
