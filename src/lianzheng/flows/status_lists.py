@@ -9,18 +9,20 @@ from weakref import WeakValueDictionary
 from lianzheng.clock import Clock
 from lianzheng.crypto.digest import sha256_raw
 from lianzheng.encoding.canonical import JsonObject
-from lianzheng.encoding.jcs import encode_w3c
-from lianzheng.errors import ConflictError, NotFoundError
+from lianzheng.encoding.jcs import decode_w3c, encode_w3c
+from lianzheng.errors import ConflictError, NotFoundError, VerificationError
 from lianzheng.identity.credentials.keys import ProofSigner
 from lianzheng.identity.credentials.proofs import ProofOptions, create_proof
+from lianzheng.identity.credentials.signers import signers_of
 from lianzheng.identity.credentials.verifiable import rfc3339
 from lianzheng.identity.ports import LedgerReader
+from lianzheng.identity.resolution.keys import ledger_key
 from lianzheng.identity.status.bitstring import new_list
 from lianzheng.identity.status.lists import StatusEntry, build_entry, build_list
 from lianzheng.identity.status.model import StatusListRecord, StatusPublish, status_state_key
 from lianzheng.identity.status.ports import StatusStore, StoredList
 from lianzheng.ledger.sender import TransactionSender
-from lianzheng.limits import STATUS_LIST_FILL_MAX
+from lianzheng.limits import STATUS_DOCUMENT_BYTES_MAX, STATUS_LIST_FILL_MAX
 
 __all__ = ["ISSUED_PURPOSES", "StatusDesk"]
 
@@ -86,13 +88,14 @@ class StatusDesk:
     async def publish(self, name: str) -> int:
         """The ledger names the list as it now stands; its version there. Nothing is sent where it does already.
 
+        A list whose key was rotated out or recovered is signed anew: it is needed for as long as credentials are.
         The document is durable before its digest is sent, and is sent again until its fate is known.
         Raises ``NotFoundError`` ``status_list_unknown``; what ``TransactionSender.send`` raises.
         """
         lock = self._locks.setdefault(name, asyncio.Lock())
         async with lock:
             stored = await self._settle(await self._store.load_list(name))
-            if stored.published is None or stored.published_changes != stored.changes:
+            if stored.published_changes != stored.changes or not self._stands(stored.published):
                 await self._store.set_pending(name, encode_w3c(self._signed(stored)), stored.changes)
                 await self._settle(await self._store.load_list(name))
             record = self._record(name)
@@ -144,6 +147,16 @@ class StatusDesk:
         now = rfc3339(max(self._clock.now_ms(), self._ledger.now_block_ms()))
         unsigned = build_list(self._me, stored.url, stored.purpose, stored.bits, now)
         return create_proof(unsigned, self._signer, ProofOptions("eddsa-jcs-2022", created=now))
+
+    def _stands(self, document: bytes | None) -> bool:
+        """Whether there is a published list, under a key that stands."""
+        if document is None:
+            return False
+        (method, signed_ms), *_ = signers_of(decode_w3c(document, STATUS_DOCUMENT_BYTES_MAX))
+        try:
+            return not ledger_key(self._ledger.state, method, "assertionMethod", signed_ms).past
+        except VerificationError:
+            return False
 
     def _record(self, name: str) -> StatusListRecord | None:
         value = self._ledger.state.get(status_state_key(self._me, name))
