@@ -330,6 +330,12 @@ UPLOAD_BYTES_MAX = 4 * 1024 * 1024 * 1024
 SNAPSHOT_BLOCKS = 1000
 """Blocks between two snapshots for state sync: minutes under load, and a restart replays no more than these."""
 
+PRUNE_EVERY_BLOCKS = 100
+"""Blocks between two looks at what may be dropped: seconds under load, and one statement for all of them."""
+
+KEEP_BLOCKS_MIN = 1000
+"""As many as lie between two snapshots: below the older of them nothing is dropped anyway."""
+
 SNAPSHOT_OFFER_BYTES_MAX = 4 * 1000 * 1000 - 4096
 """What CometBFT takes in one snapshot message, less its other fields."""
 
@@ -467,6 +473,9 @@ OPENID_OFFER_CREDENTIALS_MAX = 8
 
 OPENID_BODY_BYTES_MAX = 1024 * 1024
 """A request of a wallet: a presentation of the largest credential in base64url and form encoding."""
+
+OPENID_FORM_FIELDS_MAX = 32
+"""Parameters of one form of a wallet; the texts define under ten for each."""
 
 OPENID_CLIENTS_MAX = 10_000
 """Addresses whose requests are counted; the oldest make room."""

@@ -28,6 +28,7 @@ from lianzheng.flows.credentials import CredentialDesk
 from lianzheng.flows.explorer import Explorer
 from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
+from lianzheng.flows.openid import OpenIdDesk
 from lianzheng.flows.task_desk import TaskDesk
 from lianzheng.governance.service import MemberDirectory
 from lianzheng.identity.resolution.resolver import Resolver
@@ -132,3 +133,5 @@ class NodeServices:
     suitability: SuitabilityService
     alliance: AllianceAssessment
     evidence: EvidenceService
+    openid: OpenIdDesk | None = None
+    """None where outside wallets are not served."""

@@ -64,6 +64,7 @@ from lianzheng.flows.explorer import Explorer
 from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
 from lianzheng.flows.keyring import KeyFinder
+from lianzheng.flows.openid import Allowance, IssuanceDesk, OpenIdDesk, PresentationDesk
 from lianzheng.flows.status_check import LedgerStatusChecker
 from lianzheng.flows.status_lists import StatusDesk
 from lianzheng.flows.task_desk import TaskDesk
@@ -219,6 +220,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         suitability=suitability,
         alliance=_alliance(base, consent_store, receipts, asks, peer_tables, suitability, clients),
         evidence=evidence,
+        openid=_openid(base, credentials, resolver),
     )
     return Parts(
         services,
@@ -330,6 +332,16 @@ def _credentials(base: _Base, resolver: Resolver) -> CredentialDesk:
     verifier = CredentialVerifier(me, engine, keys, checker, clock)
     own = CredentialKeys(signer, base.keystore, engine, base.sender)
     return CredentialDesk(me, own, verifier, lists, store, engine, clock)
+
+
+def _openid(base: _Base, credentials: CredentialDesk, resolver: Resolver) -> OpenIdDesk | None:
+    config = base.config.openid
+    if config is None or not config.enabled:
+        return None
+    signer = ProofSigner(f"{base.config.did}#{NODE_KEY}", ED25519_PUB, base.sign)
+    issuance = IssuanceDesk(config.base_url, credentials, KeyFinder(base.engine, resolver), base.clock)
+    presentation = PresentationDesk(config.base_url, signer, credentials, base.clock)
+    return OpenIdDesk(config.base_url, issuance, presentation, Allowance(config.requests_per_minute, base.clock))
 
 
 def _issuer(base: _Base, clients: ClientBook, test_network: bool, credentials: CredentialDesk) -> IssuerService:

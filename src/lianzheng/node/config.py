@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lianzheng.errors import ConfigError
 from lianzheng.ids import Did
-from lianzheng.limits import GATE_WORKERS_MAX, WITNESSES_MAX
+from lianzheng.limits import GATE_WORKERS_MAX, KEEP_BLOCKS_MIN, WITNESSES_MAX
 
 __all__ = [
     "CredentialsConfig",
@@ -19,6 +19,7 @@ __all__ = [
     "KeystoreConfig",
     "LedgerConfig",
     "NodeConfig",
+    "OpenIdConfig",
     "PeerConfig",
     "WitnessConfig",
     "WitnessPeer",
@@ -83,6 +84,10 @@ class LedgerConfig(_Section):
     heartbeat_ms: Annotated[int, Field(strict=True, ge=1000)] = 600_000
     """An empty block at least this often, so that block time never stands still for longer; of the embedded engine
     alone, CometBFT keeps its own setting."""
+    archive: bool = False
+    """This node keeps every block for good, and refuses to be told otherwise; one member's at least (LED-8)."""
+    keep_blocks: Annotated[int, Field(strict=True, ge=KEEP_BLOCKS_MIN)] | None = None
+    """Whole blocks that this node keeps, of CometBFT alone; without it, all."""
     checkpoint_hours: Annotated[int, Field(strict=True, ge=0, le=24 * 365)] = 24
     """How often this node collects cosignatures on a checkpoint; with 0 only on command (EV-6)."""
     witness: Annotated[tuple[WitnessPeer, ...], Field(max_length=WITNESSES_MAX)] = ()
@@ -117,6 +122,23 @@ class CredentialsConfig(_Section):
     """Where others find its status lists, below which ``/status-lists/NAME`` stands; by default its peer endpoint."""
 
 
+class OpenIdConfig(_Section):
+    """The listener for wallets of others (OpenID4VCI, OpenID4VP); plain HTTP behind the house's own TLS."""
+
+    enabled: bool = False
+    base_url: Annotated[
+        str,
+        Field(
+            pattern=r"^(https://[A-Za-z0-9.-]{1,200}|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[a-z0-9-]{1,60}){0,4}$"
+        ),
+    ]
+    """Under which wallets reach it, without a slash at its end; plain http on loopback only, for trials."""
+    host: str = "127.0.0.1"
+    port: Port
+    requests_per_minute: Annotated[int, Field(strict=True, ge=1)] = 600
+    """Of one address; behind a proxy all wallets have one."""
+
+
 class NodeConfig(_Section):
     """One member's node. Relative paths are taken from the folder of the file."""
 
@@ -129,6 +151,7 @@ class NodeConfig(_Section):
     gate: GateConfig = GateConfig()
     suitability: SuitabilityConfig = SuitabilityConfig()
     credentials: CredentialsConfig = CredentialsConfig()
+    openid: OpenIdConfig | None = None
 
 
 class WitnessConfig(_Section):
@@ -148,6 +171,8 @@ _OF_ONE_ENGINE = {
         "embedded",
         "Remove it, and set create_empty_blocks_interval in the engine's config.toml, as `network init` does.",
     ),
+    "archive": ("cometbft", "Remove it: under the embedded engine every node keeps all blocks."),
+    "keep_blocks": ("cometbft", "Remove it: under the embedded engine every node keeps all blocks."),
 }
 """Settings under [ledger] that the other engine would pass over in silence, and what to do instead."""
 
@@ -195,6 +220,12 @@ def _validated(form: type[Config], path: Path, raw: dict[str, Any]) -> Config:
                 f'{path}, field ledger.{field}: it has no effect with engine = "{config.ledger.engine}".',
                 next_step=fix,
             )
+    if config.ledger.archive and config.ledger.keep_blocks is not None:
+        raise ConfigError(
+            "config_invalid",
+            f"{path}, field ledger.keep_blocks: this node is an archive, which keeps every block.",
+            next_step="Remove keep_blocks, or set archive = false where another member's node is an archive.",
+        )
     return _anchored(config, path.resolve().parent)
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from lianzheng.adapters.transport.server import HttpServer, PeerServer, server_context
 from lianzheng.api.internal.app import create_internal_app
+from lianzheng.api.openid.app import create_openid_app
 from lianzheng.api.peer.app import PEER_SCOPE_KEY, create_peer_app
 from lianzheng.clock import Clock, SystemClock
 from lianzheng.consent.model import consent_state_key
@@ -22,7 +23,7 @@ from lianzheng.flows.epochs import begin_renewals
 from lianzheng.governance.model import REACHABLE
 from lianzheng.limits import OUTBOX_KEEP_MS, REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
-from lianzheng.node.config import InternalConfig, NodeConfig, PeerConfig, WitnessConfig
+from lianzheng.node.config import InternalConfig, NodeConfig, OpenIdConfig, PeerConfig, WitnessConfig
 from lianzheng.node.witness import WitnessNode
 
 __all__ = ["Node", "run_node"]
@@ -66,6 +67,7 @@ class Node:
         await self._listen(
             HttpServer(internal_app, config.internal.host, config.internal.port), "internal", config.internal
         )
+        await self._listen_openid()
         self._workers = [
             asyncio.create_task(_repeat("evidence", _AGAIN_S, parts.services.evidence.run), name="evidence"),
             asyncio.create_task(_repeat("asks", _AGAIN_S, parts.services.alliance.resume), name="asks"),
@@ -82,16 +84,21 @@ class Node:
         ]
         _LOG.info("node_started", did=config.did, internal=config.internal.port, peer=config.peer.port)
 
-    async def _listen(self, server: HttpServer, section: str, at: InternalConfig | PeerConfig) -> None:
+    async def _listen_openid(self) -> None:
+        desk, at = self._parts.services.openid, self._config.openid
+        if desk is not None and at is not None:
+            await self._listen(HttpServer(create_openid_app(desk), at.host, at.port), "openid", at)
+
+    async def _listen(self, server: HttpServer, section: str, at: InternalConfig | PeerConfig | OpenIdConfig) -> None:
         try:
             await server.start()
         except OSError as error:
-            option = "--port" if section == "internal" else "--peer-port"
+            option = {"internal": ", or give --port", "peer": ", or give --peer-port"}.get(section, "")
             raise ConfigError(
                 "address_in_use",
                 f"The node cannot listen on {at.host}:{at.port}: another program does, or it is no address of this "
                 "machine.",
-                next_step=f"Change host or port under [{section}] in node.toml, or give {option}.",
+                next_step=f"Change host or port under [{section}] in node.toml{option}.",
             ) from error
         self._servers.append(server)
 
