@@ -124,7 +124,7 @@ def schema_entry(kind: Kind) -> JsonObject:
 def check_kind(document: JsonObject, kind: Kind, *, disclosed: bool = False) -> None:
     """``document`` has the shape of ``kind``, and the schema that it names is the one held here.
 
-    ``disclosed``: the holder chose what to show, so claims may be missing, and no more than that.
+    ``disclosed``: the holder chose what to show, so claims about the subject may be missing, and no more than that.
     Raises ``VerificationError`` ``credential_schema_mismatch``, ``credential_schema_invalid`` (with the place).
     """
     for entry in listed(document.get("credentialSchema", [])):
@@ -148,7 +148,6 @@ def _validator(name: str, disclosed: bool) -> Any:
 
     schema: dict[str, Any] = parse_w3c(schema_bytes(KINDS[name]))
     if disclosed:
-        schema["required"] = ["type", "issuer", "credentialSubject"]
         schema["properties"]["credentialSubject"]["required"] = []
     return Draft202012Validator(schema)
 
