@@ -36,12 +36,15 @@ def init(
         Literal["lan", "wan"], typer.Option(help="Engine settings: lan is quicker, wan nearer CometBFT's defaults.")
     ] = "lan",
     heartbeat: Annotated[str, typer.Option(help="An empty block after this much quiet, such as 10m or 30s.")] = "10m",
+    keep_blocks: Annotated[
+        int | None, typer.Option(min=1000, help="Blocks that nodes keep, the first excepted: it is the archive.")
+    ] = None,
 ) -> None:
     """Write a test network: keys, genesis, certificates and settings of every member. Nothing is overwritten."""
     from lianzheng.ledger.genesis import genesis_digest
     from lianzheng.node.network import NetworkPlan, create_network
 
-    plan = NetworkPlan(members, chain_id, host, base_port, profile, _milliseconds(heartbeat))
+    plan = NetworkPlan(members, chain_id, host, base_port, profile, _milliseconds(heartbeat), keep_blocks)
     genesis = create_network(out, plan, SystemClock())
     _CONSOLE.print(f"genesis {genesis_digest(genesis).hex()}", markup=False)
     for number in range(1, members + 1):

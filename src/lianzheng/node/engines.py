@@ -87,6 +87,7 @@ def comet_engine(
         did=name,
         sign=sign,
         source=partial(PeerLedgerLink, peers),
+        keep_blocks=ledger.keep_blocks,
     )
 
 

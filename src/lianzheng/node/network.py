@@ -53,6 +53,14 @@ class NetworkPlan:
     base_port: int = 26600
     profile: Profile = "lan"
     heartbeat_ms: int = 600_000
+    keep_blocks: int | None = None
+    """Blocks that the nodes keep, the first member's excepted: it is the archive (LED-8)."""
+
+    def ledger_lines(self, index: int) -> str:
+        """What a member's node.toml says of keeping blocks."""
+        if index == 0:
+            return "archive = true                  # keeps every block for good: one member's node must\n"
+        return "" if self.keep_blocks is None else f"keep_blocks = {self.keep_blocks}\n"
 
     def ports(self, index: int) -> tuple[int, int, int, int]:
         """Internal API, peer API, engine's peers, engine's own interface of a member."""
@@ -347,7 +355,8 @@ def _home(folder: Path, plan: NetworkPlan, index: int, seed: bytes) -> GenesisMe
         address=f"Sample street {number}",
         control_group=f"group-{number}",
     )
-    return create_home(folder, profile, plan.chain_id, plan.host, internal, peer, validator=ed25519.public_key(seed))
+    key, lines = ed25519.public_key(seed), plan.ledger_lines(index)
+    return create_home(folder, profile, plan.chain_id, plan.host, internal, peer, validator=key, ledger=lines)
 
 
 def _settings(genesis: Genesis, plan: NetworkPlan, folders: Sequence[Path], seeds: Sequence[bytes]) -> CometSettings:

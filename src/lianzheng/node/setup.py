@@ -67,11 +67,12 @@ def create_home(
     internal_port: int,
     peer_port: int | None,
     validator: bytes | None = None,
+    ledger: str = "",
 ) -> GenesisMember:
     """A new home in ``folder`` and the member's public card; nothing that exists is overwritten.
 
     ``peer_port`` None makes a member without a node; ``validator`` is the Ed25519 key of its validator where the
-    network is ordered by CometBFT. The folder appears whole or not at all.
+    network is ordered by CometBFT, ``ledger`` are further lines for [ledger]. The folder appears whole or not at all.
     Raises ``ConfigError``: ``home_exists``, ``chain_id_invalid``, ``host_invalid``; ``FormatError`` ``field_invalid``.
     """
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
@@ -93,7 +94,7 @@ def create_home(
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     partial.mkdir(mode=0o700)
     try:
-        card = _fill(partial, profile, chain_id, host, internal_port, peer_port, validator)
+        card = _fill(partial, profile, chain_id, host, internal_port, peer_port, validator, ledger)
         partial.rename(folder)  # replaces an empty folder, refuses a full one
         sync_folder(folder.parent)
     except BaseException:
@@ -110,6 +111,7 @@ def _fill(
     internal_port: int,
     peer_port: int | None,
     validator: bytes | None,
+    ledger: str,
 ) -> GenesisMember:
     passphrase = create_passphrase_file(folder / "passphrase")
     keystore = SealedFileKeyStore.create(folder / "keys.sealed", passphrase)
@@ -126,7 +128,7 @@ def _fill(
     write_new(folder / "member.json", card.to_bytes(), 0o644)
     if peer_port is not None:
         engine = "embedded" if validator is None else "cometbft"
-        text = _config_text(did_of(operation), host, internal_port, peer_port, engine)
+        text = _config_text(did_of(operation), host, internal_port, peer_port, engine, ledger)
         write_new(folder / "node.toml", text.encode(), 0o644)
     return card
 
@@ -241,7 +243,7 @@ def save_genesis(path: Path, genesis: Genesis) -> None:
         ) from error
 
 
-def _config_text(did: str, host: str, internal_port: int, peer_port: int, engine: str) -> str:
+def _config_text(did: str, host: str, internal_port: int, peer_port: int, engine: str, ledger: str = "") -> str:
     return f"""# One member's node. Paths are relative to this file.
 did = "{did}"
 data_dir = "data"
@@ -260,7 +262,7 @@ private_key = "peer.key.pem"
 [ledger]
 engine = "{engine}"
 genesis = "genesis.json"
-
+{ledger}
 [keystore]
 path = "keys.sealed"
 passphrase_file = "passphrase"  # protects a copy of the key store that travels without it, not one beside it

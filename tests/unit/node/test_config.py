@@ -100,6 +100,24 @@ def test_a_setting_of_the_other_engine_is_refused_and_not_passed_over(home: Path
     assert load_config(edited(home, lambda text: text.replace("heartbeat_ms = 30000\n", ""))).ledger.heartbeat_ms
 
 
+@pytest.mark.parametrize(
+    ("lines", "field"),
+    [
+        ("archive = true\nkeep_blocks = 5000", "ledger.keep_blocks"),  # one of the two
+        ("keep_blocks = 999", "ledger.keep_blocks"),
+        ("archive = 1.5", "ledger.archive"),
+    ],
+)
+def test_an_archive_keeps_every_block(home: Path, lines: str, field: str) -> None:
+    comet = edited(home, lambda text: text.replace('engine = "embedded"', 'engine = "cometbft"'))
+    whole = load_config(comet).ledger
+    assert (whole.archive, whole.keep_blocks) == (False, None), "without a word, all blocks are kept"
+    error = refusal(edited(home, lambda text: text.replace("[keystore]", f"{lines}\n[keystore]")))
+    assert (error.code, f"field {field}:" in error.text) == ("config_invalid", True)
+    embedded = edited(home, lambda text: text.replace('"cometbft"', '"embedded"').replace(lines, "keep_blocks = 5000"))
+    assert "field ledger.keep_blocks: it has no effect" in refusal(embedded).text
+
+
 def test_the_command_line_comes_before_the_file(home: Path) -> None:
     config = with_address(load_config(home / "node.toml"), "0.0.0.0", 0, 9001)
     assert (config.internal.host, config.internal.port) == ("0.0.0.0", 0)

@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.proto import abci_pb2 as abci
 from lianzheng.adapters.consensus.cometbft.proto import keys_pb2 as keys
+from lianzheng.adapters.consensus.cometbft.pruning import Pruner
 from lianzheng.adapters.consensus.cometbft.statesync import StateSync
 from lianzheng.adapters.consensus.embedded.faults import ledger_forked, ledger_storage_failed, state_diverged
 from lianzheng.clock import Clock
@@ -55,8 +56,12 @@ class _Finalized:
 class AbciApplication:
     """Answers the engine's requests; every method is one of ABCI 2.0's."""
 
-    def __init__(self, chain: CometChain, validators: Validators, clock: Clock, sync: StateSync) -> None:
+    def __init__(
+        self, chain: CometChain, validators: Validators, clock: Clock, sync: StateSync, pruner: Pruner | None = None
+    ) -> None:
+        """Without a pruner every block is kept."""
         self._chain = chain
+        self._pruner = pruner or Pruner(chain, None)
         self._application = chain.application
         self._validators = validators
         self._clock = clock
@@ -222,11 +227,12 @@ class AbciApplication:
                     signers=bool(done.answer.validator_updates),
                 )
             )
+            retain = await self._pruner.retain(done.height)
         except (sqlite3.Error, OSError) as error:
             raise ledger_storage_failed() from error
         self._finalized = None
         self._sync.committed(done.height, signers=bool(done.answer.validator_updates))
-        return abci.ResponseCommit(retain_height=0)
+        return abci.ResponseCommit(retain_height=retain)
 
     def _well_formed(self, transaction: bytes) -> bool:
         """Whether the bytes are a transaction in its one encoding, of this network; remembered by exact bytes."""

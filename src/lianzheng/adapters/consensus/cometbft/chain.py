@@ -13,14 +13,14 @@ from lianzheng.adapters.consensus.embedded.faults import ledger_rolled_back, sta
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode, encode
 from lianzheng.encoding.framing import frame
-from lianzheng.errors import ConfigError, FormatError, LianzhengError, VerificationError
+from lianzheng.errors import ConfigError, FormatError, LianzhengError, NotFoundError, VerificationError
 from lianzheng.ledger.genesis import Genesis, genesis_digest
 from lianzheng.ledger.ports import Application, Receipt, TxResult
 from lianzheng.ledger.snapshot import SnapshotManifest
 from lianzheng.ledger.transaction import body_bytes, transaction_id
 from lianzheng.limits import BLOCK_BYTES_MAX
 
-__all__ = ["CometChain"]
+__all__ = ["CometChain", "block_pruned"]
 
 _EVENTS_BYTES_MAX = 4 * BLOCK_BYTES_MAX
 _EVENTS_BLOCKS = 64
@@ -187,14 +187,24 @@ class CometChain:
             return
         self._settle(Receipt(tx_id, 0, 0, self.time_ms, verdict))
 
-    async def events(self, from_height: int) -> AsyncIterator[JsonObject]:
-        """Events from a height on, then as blocks come; ends when the engine stops."""
-        height = max(from_height, 1)
+    def events(self, from_height: int) -> AsyncIterator[JsonObject]:
+        """Events from a height on, then as blocks come; ends when the engine stops.
+
+        Raises ``NotFoundError`` ``block_pruned``, at once or when what is read next has gone meanwhile.
+        """
+        first = self.store.block(max(from_height, 1))
+        if first is not None and first.pruned:
+            raise block_pruned(first.height)
+        return self._events_from(max(from_height, 1))
+
+    async def _events_from(self, height: int) -> AsyncIterator[JsonObject]:
         while True:
             while height <= self.height:
                 events = self._events.get(height)
                 if events is None:
                     block = self.store.block(height)
+                    if block is not None and block.pruned:
+                        raise block_pruned(height)
                     events = [] if block is None else decode(block.events, _EVENTS_BYTES_MAX)
                 for event in events:
                     yield event
@@ -224,6 +234,12 @@ class CometChain:
         await self.store.close()
 
     def _replay(self, block: AppliedBlock) -> None:
+        if block.pruned:
+            raise ConfigError(
+                "snapshot_missing",
+                f"This node has dropped its blocks up to {block.height}, and no snapshot is there to begin from.",
+                next_step="Restore the folder ending in .snapshots, or start with an empty data folder.",
+            )
         self.application.execute_block(block.height, block.time_ms, block.wire_transactions())
         if self.application.app_hash() != block.app_hash:
             raise state_diverged(block.height)
@@ -244,6 +260,15 @@ class CometChain:
         waiting = self._waiting.get(receipt.tx_id)
         if waiting is not None and not waiting.receipt.done():
             waiting.receipt.set_result(receipt)
+
+
+def block_pruned(height: int) -> NotFoundError:
+    """This node is no archive, and what was asked for is older than what it keeps."""
+    return NotFoundError(
+        "block_pruned",
+        f"This node no longer keeps block {height}.",
+        next_step="Ask a member whose node is an archive: `archive = true` under [ledger].",
+    )
 
 
 def _beginning(manifest: SnapshotManifest) -> AppliedBlock:

@@ -16,6 +16,7 @@ from lianzheng.adapters.consensus.cometbft.heads import fetch_head
 from lianzheng.adapters.consensus.cometbft.history import CometHistory
 from lianzheng.adapters.consensus.cometbft.precommit import last_precommit_height
 from lianzheng.adapters.consensus.cometbft.prover import CometProver
+from lianzheng.adapters.consensus.cometbft.pruning import Pruner
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
 from lianzheng.adapters.consensus.cometbft.server import AbciServer
 from lianzheng.adapters.consensus.cometbft.statesync import StateSync
@@ -101,9 +102,10 @@ class CometEngine:
         sign: Callable[[bytes], bytes],
         source: Callable[[str], StatementSource],
         snapshot_blocks: int = SNAPSHOT_BLOCKS,
+        keep_blocks: int | None = None,
     ) -> None:
         """``did`` and ``sign`` are this member's, by its ``#node`` key; ``source`` is the way to another member's node;
-        ``powers`` and ``ring`` are read off a state.
+        ``powers`` and ``ring`` are read off a state; ``keep_blocks`` None keeps every block (an archive).
         """
         self._genesis = genesis
         self._did = did
@@ -113,7 +115,7 @@ class CometEngine:
         self._files = files
         self._chain = CometChain(application, genesis, files.database, files.height_file)
         self._sync = StateSync(self._chain, snapshot_blocks, self._signer_changes)
-        self._abci = AbciApplication(self._chain, powers, clock, self._sync)
+        self._abci = AbciApplication(self._chain, powers, clock, self._sync, Pruner(self._chain, keep_blocks))
         self._server = AbciServer(files.home / "abci.sock", self._abci.handle, self._fail)
         self._process = EngineProcess(files.binary, files.home, self._diverged)
         self._fresh = CometFreshness(clock, genesis.chain_id, did, source)
@@ -313,7 +315,7 @@ class CometEngine:
         return self._chain.time_ms
 
     def events(self, from_height: int) -> AsyncIterator[JsonObject]:
-        """Events from a height on, then as they come."""
+        """Events from a height on, then as they come. Raises ``NotFoundError`` ``block_pruned``."""
         return self._chain.events(from_height)
 
     async def _signer_changes(self, height: int) -> Sequence[CometHead]:

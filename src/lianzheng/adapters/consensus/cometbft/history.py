@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from lianzheng.adapters.consensus.cometbft.chain import CometChain
+from lianzheng.adapters.consensus.cometbft.chain import CometChain, block_pruned
 from lianzheng.adapters.consensus.cometbft.prover import CometProver
 from lianzheng.adapters.consensus.embedded.history import log_size_at
 from lianzheng.errors import NotFoundError
@@ -38,7 +38,10 @@ class CometHistory:
         block = chain.store.block(height)
         if block is None:
             raise NotFoundError("height_not_provable", "This node began after this height, with a snapshot.")
-        head = await self._prover().head_over(height, block.app_hash)
+        try:
+            head = await self._prover().head_over(height, block.app_hash)
+        except NotFoundError as error:
+            raise block_pruned(height + 1) from error
         size = log_size_at(chain.application, height)
         return checkpoint_of(self._chain_id, head, size, self.log_root(size))
 

@@ -51,7 +51,12 @@ class AppliedBlock:
     results: bytes
     """Canonical JSON of the list of ``{code, data}`` (B7)."""
     events: bytes
-    """Canonical JSON of the block's events."""
+    """Canonical JSON of the block's events; empty where it was pruned."""
+
+    @property
+    def pruned(self) -> bool:
+        """Whether transactions and events are gone; what is left is what happened to them."""
+        return not self.events
 
     def wire_transactions(self) -> list[bytes]:
         """The transactions in order."""
@@ -59,7 +64,7 @@ class AppliedBlock:
 
 
 class ChainStore:
-    """Append-only; at most one process has it open."""
+    """Append-only but for what is pruned; at most one process has it open."""
 
     def __init__(self, database: Path, height_file: Path) -> None:
         self._database = database
@@ -111,6 +116,10 @@ class ChainStore:
         query = f"SELECT {_COLUMNS} FROM blocks WHERE height > ? ORDER BY height"  # noqa: S608
         for row in self._reader.execute(query, (height,)):
             yield AppliedBlock(*row)
+
+    async def prune(self, below: int) -> None:
+        """Drop transactions and events below a height; hashes and results stay. Raises ``sqlite3.Error``."""
+        await self._in_writer(self._prune, below)
 
     def base(self) -> AppliedBlock | None:
         """Where this node began if it took over a snapshot: the block without its contents."""
@@ -175,6 +184,11 @@ class ChainStore:
 
     def _keep_signer_change(self, height: int, head: bytes) -> None:
         _opened(self._write_connection).execute("INSERT OR REPLACE INTO signer_changes VALUES (?, ?)", (height, head))
+
+    def _prune(self, below: int) -> None:
+        _opened(self._write_connection).execute(
+            "UPDATE blocks SET transactions = x'', events = x'' WHERE height < ? AND events <> x''", (below,)
+        )
 
     def _append(self, block: AppliedBlock, transactions: Sequence[tuple[bytes, int]], signers: bool) -> None:
         connection = _opened(self._write_connection)
