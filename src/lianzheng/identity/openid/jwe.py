@@ -53,16 +53,36 @@ class ResponseKey:
     def decrypt(self, token: str) -> JsonObject:
         """The parameters inside. Raises ``VerificationError`` ``jwe_invalid``; ``FormatError`` of ``parse_w3c``."""
         try:
+            _check_header(parse_w3c(b64u_decode(token.split(".")[0]), OPENID_BODY_BYTES_MAX))
             opened = jwe.decrypt_compact(token, self._key, registry=_REGISTRY)
-        except (JoseError, ValueError) as error:
+        except (JoseError, FormatError, ValueError, TypeError) as error:
             raise VerificationError("jwe_invalid", "The answer cannot be decrypted with the request's key.") from error
         return parse_w3c(opened.plaintext or b"", OPENID_BODY_BYTES_MAX)
 
 
+def _check_header(header: JsonObject) -> None:
+    """The one way of encrypting that was asked for; the library would look up whatever the message names."""
+    epk = header.get("epk")
+    texts = {"alg": _ALG, "enc": _ENC}
+    if any(header.get(name) != value for name, value in texts.items()) or not isinstance(epk, dict):
+        raise _bad_header()
+    if not set(header) <= {"alg", "enc", "epk", "kid", "apu", "apv", "typ", "cty"}:
+        raise _bad_header()
+    point = [epk.get(name) for name in ("x", "y")]
+    if (epk.get("kty"), epk.get("crv")) != ("EC", "P-256") or not all(isinstance(one, str) for one in point):
+        raise _bad_header()
+    if not set(epk) <= {"kty", "crv", "x", "y"}:
+        raise _bad_header()
+
+
+def _bad_header() -> FormatError:
+    return FormatError("jwe_header_refused", "The answer is encrypted in another way than was asked for.")
+
+
 def encrypt_response(parameters: JsonObject, jwk: JsonObject) -> str:
     """``parameters`` for the holder of ``jwk``. Raises ``FormatError`` ``jwk_malformed``."""
-    if jwk.get("alg") != _ALG or jwk.get("kty") != "EC":
-        raise FormatError("jwk_malformed", "The verifier's key is not one of ECDH-ES on an elliptic curve.")
+    if jwk.get("alg") != _ALG or (jwk.get("kty"), jwk.get("crv")) != ("EC", "P-256"):
+        raise FormatError("jwk_malformed", "The verifier's key is not one of ECDH-ES on P-256.")
     header = {"alg": _ALG, "enc": _ENC, **({"kid": jwk["kid"]} if "kid" in jwk else {})}
     try:
         key = ECKey.import_key({name: jwk[name] for name in ("kty", "crv", "x", "y") if name in jwk})

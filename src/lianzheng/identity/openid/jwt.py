@@ -72,7 +72,7 @@ def read_jwt(token: object, typ: str) -> Jwt:
         signature = b64u_decode(tail)
     except FormatError as error:
         raise _malformed() from error
-    known = {name for names in ALGORITHMS.values() for name in names}
+    known = [name for names in ALGORITHMS.values() for name in names]
     if header.get("typ") != typ or header.get("alg") not in known or _REFUSED & set(header):
         raise VerificationError(
             "jwt_header_refused", "The token's header is of another type or algorithm, or says what may not be said."

@@ -92,7 +92,7 @@ async def read_request_object(
 
 def _read(values: Mapping[str, Any], verifier: str | None) -> PresentationRequest:
     mode, nonce, state = values.get("response_mode"), values.get("nonce"), values.get("state")
-    if values.get("response_type") != "vp_token" or mode not in {"direct_post", "direct_post.jwt"}:
+    if values.get("response_type") != "vp_token" or mode not in ("direct_post", "direct_post.jwt"):
         raise RefusedError("openid_request_unsupported", "Only vp_token by direct_post is answered.")
     if "transaction_data" in values or "redirect_uri" in values or "scope" in values:
         raise RefusedError("openid_request_unsupported", "transaction_data, redirect_uri and scope are not taken.")
@@ -101,7 +101,7 @@ def _read(values: Mapping[str, Any], verifier: str | None) -> PresentationReques
     if state is not None and (not isinstance(state, str) or not _PLAIN.match(state)):
         raise _malformed()
     purpose = values.get("lianzheng_purpose")
-    if purpose is not None and purpose not in PURPOSES:
+    if purpose is not None and (not isinstance(purpose, str) or purpose not in PURPOSES):
         raise RefusedError("openid_purpose_refused", "The request is for a purpose that the registry does not have.")
     uri = values.get("response_uri")
     if not isinstance(uri, str):
