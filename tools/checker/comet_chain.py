@@ -161,7 +161,7 @@ def _engine(node: Any, chain: CometChain) -> Any:
 
 
 def _ask(node: Any, path: str) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{node['rpc']}/{path}", timeout=_TIMEOUT_S) as answer:
+    with urllib.request.urlopen(f"http://{node['rpc']}/{path}", timeout=_TIMEOUT_S) as answer:
         return json.load(answer)["result"]
 
 

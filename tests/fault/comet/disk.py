@@ -25,7 +25,7 @@ async def full_application(trial: Trial) -> None:
     if node.stopped != "ledger_storage_failed":
         raise PromiseError(f"{node.name} stopped with {node.stopped}, not with ledger_storage_failed")
     await go_on(trial, [one for one in trial.nodes if one is not node])
-    trial.note(f"full_application: {node.name}'s, stopped with {node.stopped}")
+    trial.note(f"{node.name}'s, stopped with {node.stopped}")
     ballast.unlink()
 
 
@@ -41,7 +41,7 @@ async def full_engine(trial: Trial) -> None:
         lambda: node.status.get("restarts"), f"{node.name}'s engine ends", 4 * trial.scale.patience_s
     )
     await go_on(trial, others)
-    trial.note(f"full_engine: {node.name}'s, at {node.height} while the others went from {top} to {trial.ground.top}")
+    trial.note(f"{node.name}'s, at {node.height} while the others went from {top} to {trial.ground.top}")
     ballast.unlink()
 
 

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from comet_kit import BINARY, Member, comet_genesis, seed
+from fault.comet.spaces import Spaces
 from fault.comet.wires import Wires
 from fault.comet.worker import ask
 from lianzheng.adapters.consensus.cometbft.home import (
@@ -58,8 +59,11 @@ class Node:
     home: Path
     port: int
     ports: CometPorts
-    peers: dict[str, int] = field(default_factory=dict)
-    """Ports at which this member reaches the others' engines, by name."""
+    prefix: list[str]
+    door: str = ""
+    """Where its questions are taken, from here."""
+    rpc: str = ""
+    """Where its engine answers, from here."""
     process: subprocess.Popen[bytes] | None = None
     height: int = 0
     status: JsonObject = field(default_factory=dict)
@@ -82,13 +86,13 @@ class Node:
 
     async def ask(self, **question: Any) -> JsonObject:
         """Raises ``UnavailableError``."""
-        return await ask(self.port, question)
+        return await ask(self.door, question)
 
     def start(self, **environment: str) -> None:
         """The application, which starts its engine."""
         with (self.home.parent / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "fault.comet.worker", str(self.home)],
+                [*self.prefix, sys.executable, "-m", "fault.comet.worker", str(self.home)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -126,11 +130,13 @@ class Node:
 class Ground:
     """The network under fault; ``folder`` keeps everything that the checker reads."""
 
-    def __init__(self, folder: Path, seed_number: int, *, snapshot_blocks: int = 1000, **genesis: Any) -> None:
+    def __init__(
+        self, folder: Path, seed_number: int, *, snapshot_blocks: int = 1000, namespaces: bool = False, **genesis: Any
+    ) -> None:
         """``genesis`` changes fields of the genesis."""
         self.folder = folder
         self.rng = Random(seed_number)
-        self.wires = Wires(self.rng)
+        self.wires: Wires | Spaces = Spaces(NAMES) if namespaces else Wires(self.rng)
         self.clock = SystemClock()
         self.snapshot_blocks = snapshot_blocks
         members = tuple(Member(name) for name in NAMES)
@@ -156,11 +162,13 @@ class Ground:
     def _place(self, name: str, key_of: str) -> Node:
         home = self.folder / name
         (home / "data").mkdir(parents=True)
-        return Node(name, key_of, home, free_port(), CometPorts("127.0.0.1", free_port(), free_port()))
+        ports = CometPorts(self.wires.host(name), free_port(), free_port())
+        return Node(name, key_of, home, free_port(), ports, self.wires.prefix(name))
 
     async def start(self) -> None:
         """Everything, and the first height."""
         (self.folder / "genesis.json").write_bytes(self.genesis.to_bytes())
+        self.wires.open()
         for node in self.nodes.values():
             await self.furnish(node)
         for node in self.nodes.values():
@@ -171,9 +179,18 @@ class Ground:
     async def furnish(self, node: Node, trust: SyncTrust | None = None) -> None:
         """Folders and wires of one node: all its connections go through ours. With ``trust`` it joins by state sync."""
         others = [one for one in self.nodes.values() if one is not node]
-        node.peers = {one.name: await self.wires.lay(node.name, one.name, one.ports.p2p) for one in others}
+        node.door = await self.wires.door(node.name, node.port)
+        node.rpc = await self.wires.door(node.name, node.ports.rpc)
+        peers = {one.name: await self.wires.lay(node.name, one.name, one.ports.p2p) for one in others}
         calls = {one.member.did: await self.wires.lay(node.name, one.name, one.port) for one in others}
-        config = {"key_of": node.key_of, "port": node.port, "peers": calls, "snapshot_blocks": self.snapshot_blocks}
+        hosts = sorted({"127.0.0.1", self.wires.host(node.name)})
+        config = {
+            "hosts": hosts,
+            "key_of": node.key_of,
+            "port": node.port,
+            "peers": calls,
+            "snapshot_blocks": self.snapshot_blocks,
+        }
         (node.home / "worker.json").write_bytes(encode(_ORDINARY | config))
         write_home(
             node.home / "cometbft",
@@ -182,10 +199,10 @@ class Ground:
             validator_seed=node.member.validator_seed,
             node_seed=seed(f"p2p {node.name}"),
             ports=node.ports,
-            peers=[f"{_p2p(other)}@127.0.0.1:{port}" for other, port in node.peers.items()],
+            peers=[f"{_p2p(other)}@{address}" for other, address in peers.items()],
             trust=trust,
         )
-        set_option(node, "pex", "false")  # they would tell each other ways around the wires
+        set_option(node, "pex", "true" if self.wires.way_around else "false")
 
     def reconfigure(self, node: Node, **options: Any) -> None:
         """Other options of a worker from its next start on."""

@@ -34,7 +34,7 @@ async def kills(trial: Trial) -> None:
                 victims[0].start()
         await trial.ground.ready(*victims)
     counts = ", ".join(f"{sum(way in text for text in done)} {way}" for way in _WAYS)
-    trial.note(f"kills: {len(done)} ({counts})")
+    trial.note(f"{len(done)} ({counts})")
 
 
 def _kill(node: Node, way: str) -> str:
@@ -59,7 +59,7 @@ async def steps(trial: Trial) -> None:
         )
         await node.ask(op="mend")
         await trial.settle()
-    trial.note(f"steps: {_PERSISTENCE_POINTS} persistence points")
+    trial.note(f"{_PERSISTENCE_POINTS} persistence points")
 
 
 async def truncated(trial: Trial) -> None:
@@ -72,7 +72,7 @@ async def truncated(trial: Trial) -> None:
                 "cs.wal": node.home / "cometbft" / "data" / "cs.wal" / "wal",
                 "ledger.db-wal": node.home / "data" / "ledger.db-wal",
             }[name]
-            trial.note(f"truncated: {node.name}'s {name} {_shorten(trial, path)}")
+            trial.note(f"{node.name}'s {name} {_shorten(trial, path)}")
             if name == "ledger.db-wal":
                 trial.ground.truncated(node)
         await trial.settle()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from fault.comet.ground import Node, PromiseError
 from fault.comet.trial import Trial
 
-__all__ = ["deaf", "flapping", "go_on", "halves", "mute", "slow", "three_to_one"]
+__all__ = ["blackholes", "deaf", "flapping", "go_on", "halves", "mute", "slow", "three_to_one"]
 
 _GRACE_S = 3.0
 """What had arrived before the cut is worked off."""
@@ -23,7 +24,7 @@ async def three_to_one(trial: Trial) -> None:
     _part(trial, [alone], others)
     await _stands_still(trial, [alone])
     await go_on(trial, others)
-    trial.note(f"three_to_one: {alone.name} alone")
+    trial.note(f"{alone.name} alone")
 
 
 async def halves(trial: Trial) -> None:
@@ -35,7 +36,17 @@ async def halves(trial: Trial) -> None:
         asked = await asyncio.gather(*(node.ask(op="fresh") for node in trial.nodes))
         if any(answer["enough"] for answer in asked):
             raise PromiseError("a node without a quorum found members with more than 2/3 of the power (GATE-4)")
-    trial.note(f"halves: {side[0].name} and {side[1].name} apart from the others")
+    trial.note(f"{side[0].name} and {side[1].name} apart from the others")
+
+
+async def blackholes(trial: Trial) -> None:
+    """Routes that lose everything for long: one alone, then two and two, then ways that come and go."""
+    long = replace(trial, scale=replace(trial.scale, hold_s=5 * trial.scale.hold_s))
+    for act in (three_to_one, halves, flapping):
+        await act(long)
+        trial.ground.wires.heal()
+        await trial.settle()
+        trial.note(f"moved on after {trial.healing_s[-1]:.1f} s")
 
 
 async def mute(trial: Trial) -> None:
@@ -45,7 +56,7 @@ async def mute(trial: Trial) -> None:
         if node is not victim:
             trial.ground.wires.cut(victim.name, node.name)
     await go_on(trial, [node for node in trial.nodes if node is not victim])
-    trial.note(f"mute: {victim.name}")
+    trial.note(f"{victim.name}")
 
 
 async def deaf(trial: Trial) -> None:
@@ -56,7 +67,7 @@ async def deaf(trial: Trial) -> None:
         trial.ground.wires.cut(node.name, victim.name)
     await _stands_still(trial, [victim])
     await go_on(trial, others)
-    trial.note(f"deaf: {victim.name}")
+    trial.note(f"{victim.name}")
 
 
 async def flapping(trial: Trial) -> None:
@@ -76,7 +87,7 @@ async def flapping(trial: Trial) -> None:
                 wires.cut(other, one)
         count += 1
         await trial.pause(0.1, 0.8)
-    trial.note(f"flapping: {count} changes")
+    trial.note(f"{count} changes")
 
 
 async def slow(trial: Trial) -> None:
@@ -85,7 +96,7 @@ async def slow(trial: Trial) -> None:
     before = trial.load.total
     await go_on(trial, trial.nodes)
     await trial.pause(trial.scale.hold_s, trial.scale.hold_s)
-    trial.note(f"slow: {trial.load.total - before} transactions meanwhile")
+    trial.note(f"{trial.load.total - before} transactions meanwhile")
 
 
 def _part(trial: Trial, side: list[Node], others: list[Node]) -> None:

@@ -25,7 +25,7 @@ def write_claims(ground: Ground, until: Mapping[str, int]) -> Path:
             "name": node.name,
             "database": str(node.home / "data" / "ledger.db"),
             "height_file": str(node.home / "data" / "ledger.height"),
-            "rpc": node.ports.rpc if node in asked else None,
+            "rpc": node.rpc if node in asked else None,
             "kept": str(ground.folder / f"{node.name}.engine.json"),
             "share": asked.index(node) if node in asked else 0,
             "shares": len(asked),

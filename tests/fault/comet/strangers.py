@@ -37,7 +37,7 @@ async def astray(trial: Trial) -> None:
     trial.lost[node.name] = at - 1
     if node.stopped != "state_diverged":
         raise PromiseError(f"{node.name} stopped with {node.stopped}, not with state_diverged")
-    trial.note(f"astray: {node.name} from height {at}, stopped with {node.stopped}")
+    trial.note(f"{node.name} from height {at}, stopped with {node.stopped}")
 
 
 async def cloned_key(trial: Trial) -> None:
@@ -61,7 +61,7 @@ async def cloned_key(trial: Trial) -> None:
         trial.ground.wires.part([model.name, third.name], [clone.name, first.name])
         await trial.pause(0.5, 1.5)
         trial.ground.wires.heal()
-    trial.note(f"cloned_key: {model.name}'s, {await _equivocations(model, trial.ground.top)} double votes on the chain")
+    trial.note(f"{model.name}'s, {await _equivocations(model, trial.ground.top)} double votes on the chain")
 
 
 async def _equivocations(node: Node, top: int) -> int:
@@ -92,7 +92,7 @@ async def skewed_clock(trial: Trial) -> None:
     ahead = max(one.status["time_ms"] for one in trial.nodes) - trial.ground.clock.now_ms()
     if not signer.signed or ahead > _HONEST_MS:
         raise PromiseError(f"{signer.signed} votes were skewed, block time is {ahead} ms ahead")
-    trial.note(f"skewed_clock: {node.name}'s, {signer.signed} votes an hour ahead, block time {ahead} ms ahead of ours")
+    trial.note(f"{node.name}'s, {signer.signed} votes an hour ahead, block time {ahead} ms ahead of ours")
 
 
 async def flood(trial: Trial) -> None:
@@ -122,7 +122,7 @@ async def flood(trial: Trial) -> None:
     if grown > 256:
         raise PromiseError(f"a member's processes grew by {grown} MiB under the flood")
     trial.note(
-        f"flood: {sent} sent, {taken} taken at the door; {rate:.1f} good ones a second before, {meanwhile:.1f} "
+        f"{sent} sent, {taken} taken at the door; {rate:.1f} good ones a second before, {meanwhile:.1f} "
         f"meanwhile; {grown} MiB more"
     )
 

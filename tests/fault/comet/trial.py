@@ -17,6 +17,10 @@ from fault.comet.proof import check, reached, write_claims
 __all__ = ["Fault", "Outcome", "Scale", "Trial", "play"]
 
 
+_PROOFS_BEFORE = 8
+"""Of the time before any fault: they must hold after all of them."""
+
+
 class Helper(Protocol):
     """Something that runs beside the nodes until the trial ends."""
 
@@ -122,6 +126,7 @@ async def play(folder: Path, seed: int, acts: Sequence[Act], scale: Scale, **opt
         await ground.start()
         load.start()
         await trial.settle()
+        await ground.until(lambda: load.proofs >= _PROOFS_BEFORE, "proofs are given", scale.patience_s)
         trial.healing_s.clear()
         for act in acts:
             await act(trial)

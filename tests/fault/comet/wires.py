@@ -32,14 +32,32 @@ class _Way:
 class Wires:
     """Forwarders on loopback, one for each member that connects and each that is connected to."""
 
+    way_around = False
+    """Members must not tell each other where they listen: they would go past the forwarders."""
+
     def __init__(self, rng: Random) -> None:
         self._rng = rng
         self._ways: dict[tuple[str, str], _Way] = {}
         self._servers: list[asyncio.Server] = []
         self._open: dict[asyncio.Task[None], frozenset[str]] = {}
 
-    async def lay(self, source: str, target: str, port: int) -> int:
-        """A port at which ``source`` reaches what ``target`` has at ``port``."""
+    def open(self) -> None:
+        """Nothing to be made beforehand."""
+
+    def host(self, name: str) -> str:
+        """Address at which a member listens."""
+        return "127.0.0.1"
+
+    def prefix(self, name: str) -> list[str]:
+        """What a member's command begins with."""
+        return []
+
+    async def door(self, name: str, port: int) -> str:
+        """Where we reach what a member has on its loopback."""
+        return f"127.0.0.1:{port}"
+
+    async def lay(self, source: str, target: str, port: int) -> str:
+        """Where ``source`` reaches what ``target`` has at ``port``."""
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
@@ -56,7 +74,7 @@ class Wires:
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0)
         self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
+        return f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
     def cut(self, source: str, target: str) -> None:
         """Nothing arrives in this direction any more."""

@@ -71,10 +71,14 @@ class SkewedClock(SystemClock):
         return super().now_ms() + self._skew_ms
 
 
-async def ask(port: int, question: JsonObject) -> JsonObject:
-    """One question to a worker. Raises ``UnavailableError``: ``peer_unreachable``, or the worker's own code."""
+async def ask(address: str, question: JsonObject) -> JsonObject:
+    """One question to the worker at ``host:port``.
+
+    Raises ``UnavailableError``: ``peer_unreachable``, or the worker's own code.
+    """
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=LINE_BYTES_MAX)
+        host, _, port = address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), limit=LINE_BYTES_MAX)
         try:
             writer.write(encode(question) + b"\n")
             await writer.drain()
@@ -94,13 +98,13 @@ async def ask(port: int, question: JsonObject) -> JsonObject:
 class Source:
     """``StatementSource`` over the wires between members."""
 
-    def __init__(self, port: int | None) -> None:
-        self._port = port
+    def __init__(self, address: str | None) -> None:
+        self._address = address
 
     async def comet_statement(self, nonce: bytes) -> CometStatement:
-        if self._port is None:
+        if self._address is None:
             raise UnavailableError("peer_unreachable", "It does not run.")
-        answer = await ask(self._port, {"op": "statement", "nonce": b64u_encode(nonce)})
+        answer = await ask(self._address, {"op": "statement", "nonce": b64u_encode(nonce)})
         return CometStatement.from_json(answer["statement"])
 
 
@@ -139,7 +143,9 @@ class Worker:
     async def run(self) -> int:
         """Until the engine stops by itself; anything else ends this process from outside."""
         (self.home / "stopped").unlink(missing_ok=True)
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.config["port"], limit=LINE_BYTES_MAX)
+        server = await asyncio.start_server(
+            self._serve, self.config["hosts"], self.config["port"], limit=LINE_BYTES_MAX
+        )
         try:
             await self.engine.start()
             while (reason := self.engine.status().stopped) is None:
