@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from typing import Any
 
 import httpx
@@ -12,8 +13,10 @@ from credential_kit import CREATED, signed
 from lianzheng.adapters.storage.status import SqlStatusStore
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.jcs import encode_w3c
-from lianzheng.errors import UnavailableError
+from lianzheng.errors import UnavailableError, VerificationError
+from lianzheng.flows import status_lists
 from lianzheng.identity.credentials.keys import ProofSigner
+from lianzheng.identity.credentials.kyc import issue_kyc_credential, kyc_id
 from lianzheng.identity.credentials.proofs import ProofOptions, create_proof
 from lianzheng.identity.credentials.verifiable import rfc3339
 from lianzheng.identity.status.bitstring import new_list
@@ -259,3 +262,61 @@ async def test_revoking_survives_a_node_that_could_not_publish(
     assert (await verified(node, credential))["verified"] is True, "nobody else could know it either"
     await node.services.credentials.publish_statuses()
     assert (await verified(node, credential))["code"] == "credential_revoked"
+
+
+async def test_a_list_half_full_is_followed_by_another(node: LocalNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await issued(node)
+    name = first["credentialStatus"][0]["statusListCredential"].rpartition("/")[2]
+    used = await SqlStatusStore(node.parts.database).used(name)
+    monkeypatch.setattr(status_lists, "STATUS_LIST_FILL_MAX", used)
+    second = await issued(node)
+    following = second["credentialStatus"][0]["statusListCredential"].rpartition("/")[2]
+    assert following == f"revocation-{int(name.rpartition('-')[2]) + 1}"
+    for credential in (first, second):
+        change = {"credentialId": credential["id"], "credentialStatus": {"statusPurpose": "revocation"}}
+        assert (await post(node, "/credentials/status", change)).status_code == 200
+        assert (await verified(node, credential))["code"] == "credential_revoked"
+
+
+async def test_enrolments_credential_holds_and_can_be_taken_back(node: LocalNode) -> None:
+    """What the counter gives out at enrolment is a credential like the others."""
+    services = node.services
+    reference = secrets.token_bytes(16)
+    status = await services.credentials.allocate_status(kyc_id(reference))
+    identity = services.issuer._identity
+    credential = issue_kyc_credential(
+        issuer=services.did,
+        subject=SUBJECT,
+        period=0,
+        document_type="RESIDENT_ID",
+        country="CN",
+        reference=reference,
+        valid_until_ms=node.clock.now_ms() + 90 * 86_400_000,
+        now_ms=node.clock.now_ms(),
+        key_id="#node",
+        sign=identity.sign,
+        status=status,
+    )
+    assert (await verified(node, credential))["kind"] == "KycCredential"
+    change = {"credentialId": credential["id"], "credentialStatus": {"statusPurpose": "suspension"}}
+    assert (await post(node, "/credentials/status", change)).status_code == 200
+    assert (await verified(node, credential))["code"] == "credential_suspended"
+
+
+async def test_lists_are_signed_anew_under_a_key_that_stands(node: LocalNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    credential = await issued(node)
+    name = credential["credentialStatus"][0]["statusListCredential"].rpartition("/")[2]
+    before = await node.services.credentials.status_list(name)
+    await node.services.credentials.publish_statuses()
+    assert await node.services.credentials.status_list(name) == before, "nothing has changed"
+
+    def gone(*_: Any) -> Any:
+        raise VerificationError("proof_key_recovered", "The key was taken away.")
+
+    node.clock.advance(60_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(status_lists, "ledger_key", gone)
+        await node.services.credentials.publish_statuses()
+    after = await node.services.credentials.status_list(name)
+    assert after != before
+    assert (await verified(node, credential))["verified"] is True

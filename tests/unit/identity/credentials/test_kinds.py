@@ -181,6 +181,9 @@ def test_claims_of_the_wrong_form_are_refused(name: str, subject: dict[str, Any]
     ("change", "code"),
     [
         ({"validUntil": None}, "credential_schema_invalid"),
+        ({"@context": [CONTEXT[0]]}, "credential_context_refused"),
+        ({"@context": [CONTEXT[0], {"@vocab": "urn:other#"}]}, "credential_context_refused"),
+        ({"@context": [CONTEXT[0], dict(CONTEXT[1]), {"level": "urn:other#level"}]}, "credential_context_refused"),
         ({"type": ["VerifiableCredential", "KycCredential", "Extra"]}, "credential_schema_invalid"),
         ({"credentialSubject": [SUBJECTS["KycCredential"]]}, "credential_schema_invalid"),
         ({"credentialSchema": {**schema_entry(KINDS["KycCredential"]), "digestSRI": "sha256-AAAA"}},

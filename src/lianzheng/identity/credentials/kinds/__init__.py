@@ -18,6 +18,7 @@ from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.jcs import parse_w3c
 from lianzheng.errors import FormatError, VerificationError
 from lianzheng.identity.credentials.datamodel import listed, types_of
+from lianzheng.identity.credentials.verifiable import CONTEXT
 
 __all__ = ["KINDS", "Kind", "check_kind", "kind_of", "require_kind", "schema_bytes", "schema_entry"]
 
@@ -125,8 +126,13 @@ def check_kind(document: JsonObject, kind: Kind, *, disclosed: bool = False) -> 
     """``document`` has the shape of ``kind``, and the schema that it names is the one held here.
 
     ``disclosed``: the holder chose what to show, so claims about the subject may be missing, and no more than that.
-    Raises ``VerificationError`` ``credential_schema_mismatch``, ``credential_schema_invalid`` (with the place).
+    Raises ``VerificationError`` ``credential_context_refused`` (claims are read by name here, so the names must mean
+    what ours do), ``credential_schema_mismatch``, ``credential_schema_invalid`` (with the place).
     """
+    if document.get("@context") != list(CONTEXT):
+        raise VerificationError(
+            "credential_context_refused", "A credential of this kind has our context, and no other beside it."
+        )
     for entry in listed(document.get("credentialSchema", [])):
         if not isinstance(entry, dict) or entry != schema_entry(kind):
             raise VerificationError(
