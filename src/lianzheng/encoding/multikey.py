@@ -12,6 +12,7 @@ __all__ = [
     "ED25519_PUB",
     "P256_PUB",
     "P384_PUB",
+    "SM2_PUB",
     "X25519_PUB",
     "decode_any_multikey",
     "decode_multikey",
@@ -23,8 +24,9 @@ X25519_PUB = 0xEC
 BLS12381_G2_PUB = 0xEB
 P256_PUB = 0x1200
 P384_PUB = 0x1201
-_SIZES = {ED25519_PUB: 32, X25519_PUB: 32, BLS12381_G2_PUB: 96, P256_PUB: 33, P384_PUB: 49}
-_COMPRESSED = {P256_PUB: range(2, 4), P384_PUB: range(2, 4), BLS12381_G2_PUB: range(0x80, 0x100)}
+SM2_PUB = 0x1206
+_SIZES = {ED25519_PUB: 32, X25519_PUB: 32, BLS12381_G2_PUB: 96, P256_PUB: 33, P384_PUB: 49, SM2_PUB: 33}
+_COMPRESSED = {P256_PUB: range(2, 4), P384_PUB: range(2, 4), SM2_PUB: range(2, 4), BLS12381_G2_PUB: range(0x80, 0x100)}
 """First byte of a compressed point (SEC 1 §2.3.3; the flag bit of the BLS12-381 encodings)."""
 
 

@@ -20,6 +20,7 @@ from lianzheng.encoding.model import Bytes32, Bytes64, Natural, Record, Seq
 from lianzheng.encoding.multikey import (
     BLS12381_G2_PUB,
     ED25519_PUB,
+    SM2_PUB,
     X25519_PUB,
     decode_any_multikey,
     decode_multikey,
@@ -86,6 +87,8 @@ class MethodKey(Record):
             codec, _ = decode_any_multikey(self.multikey)
         except FormatError as error:
             raise ValueError(error.code) from None
+        if codec == SM2_PUB:  # known to credentials; on the ledger it would be a rule of another schema (LED-7)
+            raise ValueError("multikey_invalid")
         if list(self.purposes) != sorted(set(self.purposes)):
             raise ValueError("purposes must be sorted and distinct")
         fits = self.purposes == _ONLY[codec] if codec in _ONLY else "keyAgreement" not in self.purposes
