@@ -11,16 +11,17 @@ from fault.comet.trial import Trial
 __all__ = ["kills", "steps", "truncated"]
 
 _PAUSE_S, _DOWN_S, _START_S = (0.1, 1.5), (0.0, 0.8), (0.0, 1.8)
+_AT_ONCE = (1,) * 17 + (2, 2, 4)
 _PERSISTENCE_POINTS = 9
 _WAYS = ("application", "engine", "both")
 
 
 async def kills(trial: Trial) -> None:
-    """``kill -9`` of application, engine or both; sometimes while it starts, sometimes of two members at once."""
+    """``kill -9`` of application, engine or both; sometimes while it starts, sometimes of two members or all at once."""
     done: list[str] = []
     while len(done) < trial.scale.kills:
         await trial.pause(*_PAUSE_S)
-        victims = trial.rng.sample(trial.nodes, 2 if trial.rng.random() < 0.1 else 1)
+        victims = trial.rng.sample(trial.nodes, trial.rng.choice(_AT_ONCE))
         for victim in victims:
             done.append(_kill(victim, trial.rng.choice(_WAYS)))
         await trial.pause(*_DOWN_S)
