@@ -24,6 +24,7 @@ from lianzheng.governance.model import REACHABLE
 from lianzheng.limits import OUTBOX_KEEP_MS, REQUEST_SKEW_MS
 from lianzheng.node.build import Parts, build
 from lianzheng.node.config import InternalConfig, NodeConfig, OpenIdConfig, PeerConfig, WitnessConfig
+from lianzheng.node.memory import Heap
 from lianzheng.node.witness import WitnessNode
 
 __all__ = ["Node", "run_node"]
@@ -31,6 +32,7 @@ __all__ = ["Node", "run_node"]
 _LOG = structlog.get_logger("lianzheng.node")
 _GRANTS_S = 1 / 4
 _SLOW_S = 30
+_SETTLE_S = 60
 _AGAIN_S = 1
 """Before a worker that should never return is started anew."""
 
@@ -51,6 +53,7 @@ class Node:
         parts, config = self._parts, self._config
         await parts.database.open()
         await parts.engine.start()
+        parts.services.node_keys.name()  # names a key store that is older than the DID, before the first act does
         await parts.services.clients.open()
         await parts.dataset_store.abandon_unfinished()
         restored = await parts.uses.open()
@@ -186,6 +189,8 @@ async def run_node(config: NodeConfig | WitnessConfig) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     clock = SystemClock()
     node = Node(config, clock) if isinstance(config, NodeConfig) else WitnessNode(config, clock)
+    heap = Heap(clock.now_ms())
+    heap.load()
     told = asyncio.create_task(stopping.wait(), name="signals")
     starting = asyncio.create_task(node.start(), name="start")
     try:
@@ -193,8 +198,11 @@ async def run_node(config: NodeConfig | WitnessConfig) -> None:
         await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            await told
+            while not stopping.is_set():
+                heap.settle(clock.now_ms())
+                await asyncio.wait((told,), timeout=_SETTLE_S)
     finally:
+        heap.close()
         for task in (starting, told):
             task.cancel()
         await asyncio.gather(starting, told, return_exceptions=True)
