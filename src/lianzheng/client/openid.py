@@ -103,7 +103,8 @@ class OpenIdHolder:
         issuer = offer["credential_issuer"]
         metadata = await self._metadata(issuer, "openid-credential-issuer", "credential_issuer")
         servers = metadata.get("authorization_servers", [issuer])
-        server = await self._metadata(servers[0] if isinstance(servers, list) and servers else None, "oauth-authorization-server", "issuer")
+        server_name = servers[0] if isinstance(servers, list) and servers else None
+        server = await self._metadata(server_name, "oauth-authorization-server", "issuer")
         form = {"grant_type": PRE_AUTHORIZED, "pre-authorized_code": grant["pre-authorized_code"]}
         if tx_code is not None:
             form["tx_code"] = tx_code

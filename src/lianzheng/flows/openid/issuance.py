@@ -17,6 +17,7 @@ from lianzheng.flows.credentials import CredentialDesk, IssueOptions
 from lianzheng.flows.keyring import KeyFinder
 from lianzheng.flows.openid.nonces import Nonces
 from lianzheng.flows.openid.shelf import Shelf, secret
+from lianzheng.identity.credentials import CONTEXT
 from lianzheng.identity.credentials.kinds import check_kind, schema_entry
 from lianzheng.identity.openid.formats import packed
 from lianzheng.identity.openid.issuer import (
@@ -251,6 +252,7 @@ def _check_content(one: Granted) -> None:
             next_step="Give the customer's DID as holder if it has to be a certain one.",
         )
     trial = {
+        "@context": [CONTEXT[0], dict(CONTEXT[1])],
         "issuer": _PLACEHOLDER,
         "validFrom": "2000-01-01T00:00:00Z",
         **_bound(one, _PLACEHOLDER),
