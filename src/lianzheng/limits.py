@@ -231,6 +231,9 @@ ACCESS_NONCES_MAX = 100_000
 WALLET_ROTATIONS_MAX = 4096
 """ID-3: rotations of a wallet's DID under one reserve, a decade at one a day; its place is found by trying."""
 
+WALLET_FORMER_SEEDS_MAX = 16
+"""Stolen devices in one wallet's life; consents of before the last of them have long run out."""
+
 WALLET_DOCUMENTS_MAX = 64
 """Verifiable Credentials in one wallet; with ``WALLET_DOCUMENT_BYTES_MAX`` they leave room for everything else."""
 

@@ -54,6 +54,7 @@ def test_keys_are_rotated_as_committed(shell: Shell) -> None:
         found = shell.wallet("w", "rotate-key", *shell.nodes)
         assert found == {
             "did": did, "version": version, "status": "active", "key": f"#key-{version}", "new_shares": False,
+            "enrol_again": False,
         }  # fmt: skip
         seen.add(key_of(shell, did))
     assert len(seen) == 3
@@ -125,8 +126,15 @@ def test_a_backup_brings_the_wallet_back(shell: Shell) -> None:
     assert shell.wallet("w", "backup", "--out", sealed, *words, status=1)["code"] == "file_exists"
     shell.wallet("back", "restore", "--from", sealed, *words)
     assert shell.wallet("back", "show") == shell.wallet("w", "show")
+    stolen = shell.wallet("back", "recover", *shell.nodes, "--stolen")
+    assert (stolen["version"], stolen["new_shares"], stolen["enrol_again"]) == (2, True, True)
     shell.wallet("back", "withdraw", consent, *shell.nodes)
-    assert shell.wallet("back", "rotate-key", *shell.nodes)["version"] == 2
+    assert {one["ledger"] for one in shell.json(0, "consent", "show", consent)["tokens"]} == {"revoked"}
+    assert shell.wallet("back", "show")["credentials"] == []
+    enrol = ("enrol", *shell.nodes, "--issuer", shell.net.brokers[1].node_url, "--document", shell.document(person))
+    shell.wallet("back", *enrol)
+    again = consented(shell, "back", client)
+    assert {one["ledger"] for one in shell.json(0, "consent", "show", again)["tokens"]} == {"active"}
     sealed.write_bytes(sealed.read_bytes()[:-1])
     assert shell.wallet("x", "restore", "--from", sealed, *words, status=1)["code"] == "unseal_failed"
     assert shell.wallet("x", "restore", *words, status=1)["code"] == "restore_source"

@@ -108,9 +108,18 @@ def rotate_key(folder: Folder, nodes: Nodes, shares: Shares = None, as_json: Jso
     _changed(_change(folder, nodes, "rotate", shares), as_json)
 
 
-def recover(folder: Folder, nodes: Nodes, shares: Shares = None, as_json: Json = False) -> None:
+def recover(
+    folder: Folder,
+    nodes: Nodes,
+    shares: Shares = None,
+    stolen: Annotated[
+        bool,
+        typer.Option("--stolen", help="Others have the device: new consent keys and a new v too; enrol again."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """A fresh key and a fresh recovery secret by the recovery key, whoever has the present one."""
-    _changed(_change(folder, nodes, "recover", shares), as_json)
+    _changed(_change(folder, nodes, "recover", shares, stolen=stolen), as_json)
 
 
 def deactivate(
@@ -129,11 +138,13 @@ def deactivate(
     _changed(_change(folder, nodes, "deactivate", shares), as_json)
 
 
-def _change(folder: Path, nodes: list[str], kind: str, shares: tuple[Path, Path] | None) -> JsonObject:
+def _change(
+    folder: Path, nodes: list[str], kind: str, shares: tuple[Path, Path] | None, *, stolen: bool = False
+) -> JsonObject:
     from lianzheng.cli import wallet_safety_acts as acts
     from lianzheng.cli.wallet_session import run
 
-    return run(nodes, lambda clients: acts.change(folder, clients, kind, shares or ()))
+    return run(nodes, lambda clients: acts.change(folder, clients, kind, shares or (), stolen=stolen))
 
 
 def _changed(found: JsonObject, as_json: bool) -> None:
@@ -141,6 +152,8 @@ def _changed(found: JsonObject, as_json: bool) -> None:
         show_json(found)
         return
     say(f"version {found['version']} of {found['did']}, {found['status']}")
+    if found["enrol_again"]:
+        say("Consents of before are still withdrawn here. For new ones enrol again: run `lianzheng wallet enrol`.")
     if found["new_shares"]:
         say("The recovery secret is new: run `lianzheng wallet shares`. Backups and shares of before recover no more.")
 

@@ -78,7 +78,9 @@ def confirm_did(folder: Path, did: str) -> None:
             raise RefusedError("did_not_confirmed", "What was confirmed is not this wallet's DID.")
 
 
-async def change(folder: Path, nodes: Sequence[NodeClient], kind: str, paths: Sequence[Path]) -> JsonObject:
+async def change(
+    folder: Path, nodes: Sequence[NodeClient], kind: str, paths: Sequence[Path], *, stolen: bool
+) -> JsonObject:
     """A change of the DID, on the ledger and in the wallet. An earlier one that is still open is finished first.
 
     Raises as ``Wallet.begin``, the ledger's own codes, ``UnavailableError`` ``change_not_seen``,
@@ -91,7 +93,7 @@ async def change(folder: Path, nodes: Sequence[NodeClient], kind: str, paths: Se
                 "change_not_seen", "An earlier change of the DID is still on its way.", next_step="Try again later."
             )
         before = wallet.reserve
-        made = wallet.begin(_KINDS[kind], await _record(wallet, nodes), reserve)
+        made = wallet.begin(_KINDS[kind], await _record(wallet, nodes), reserve, stolen=stolen)
         await _send(nodes, made.transaction)
         if await _settled(wallet, nodes) != "done":
             raise ConflictError(
@@ -107,6 +109,7 @@ async def change(folder: Path, nodes: Sequence[NodeClient], kind: str, paths: Se
             "status": record.status,
             "key": None if made.key is None else made.key.id,
             "new_shares": fresh,
+            "enrol_again": made.seed is not None,
         }
 
 

@@ -26,8 +26,7 @@ from lianzheng.errors import NotFoundError, RefusedError, VerificationError
 from lianzheng.identity.did.model import DidRecord, did_state_key, is_ed25519, public_key
 from lianzheng.identity.resolver import read_did
 from lianzheng.ledger.context import StateView
-from lianzheng.wallet.keys import consent_seed
-from lianzheng.wallet.model import AccessEntry, HeldConsent, HeldToken, WalletState
+from lianzheng.wallet.model import AccessEntry, HeldConsent, HeldToken, WalletState, consent_key
 
 __all__ = ["access_query", "ledger_keys", "merged", "read_answer", "requester_of"]
 
@@ -47,7 +46,7 @@ def access_query(
     """
     if (challenge.chain_id, challenge.member) != (state.chain_id, member):
         raise RefusedError("access_misdirected", "The challenge is for another member or network.")
-    seed = consent_seed(state.seed, state.chain_id, token.index)
+    seed = consent_key(state, token)
     draft = AccessQuery(
         chain_id=state.chain_id,
         member=member,

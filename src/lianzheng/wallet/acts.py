@@ -49,7 +49,7 @@ from lianzheng.ledger.sender import sign_transaction
 from lianzheng.ledger.transaction import Transaction, TransactionBody
 from lianzheng.limits import ANONYMITY_SET_MIN
 from lianzheng.wallet.keys import consent_seed, holder_secret
-from lianzheng.wallet.model import HeldConsent, HeldCredential, HeldToken, WalletState
+from lianzheng.wallet.model import HeldConsent, HeldCredential, HeldToken, WalletState, consent_key
 from lianzheng.zk import spseq
 
 __all__ = [
@@ -237,9 +237,9 @@ def withdraw_transactions(state: WalletState, tokens: Sequence[HeldToken], expir
     """``consent.revoke`` signed by each token's own key; any member's node takes them (AUTH-4)."""
     made = []
     for token in tokens:
-        rk = ed25519.public_key(consent_seed(state.seed, state.chain_id, token.index))
-        payload = ConsentRevoke(rk=rk, not_after=token.not_after, h=token.h)
-        made.append(_by_consent_key(state, token.index, "consent.revoke", expires_at, payload))
+        seed = consent_key(state, token)
+        payload = ConsentRevoke(rk=ed25519.public_key(seed), not_after=token.not_after, h=token.h)
+        made.append(_by_consent_key(state, seed, "consent.revoke", expires_at, payload))
     return tuple(made)
 
 
@@ -249,7 +249,7 @@ def pause_transaction(
     """``consent.pause`` (or ``resume``) of one token, on its present record (AUTH-4)."""
     payload = ConsentPause(cid=token.cid, seq=record.seq + 1, prev=record_hash(record))
     kind = "consent.resume" if resume else "consent.pause"
-    return _by_consent_key(state, token.index, kind, expires_at, payload)
+    return _by_consent_key(state, consent_key(state, token), kind, expires_at, payload)
 
 
 class _TokenMaker:
@@ -310,8 +310,7 @@ class _TokenMaker:
         )
 
 
-def _by_consent_key(state: WalletState, index: int, kind: str, expires_at: int, payload: Record) -> Transaction:
-    seed = consent_seed(state.seed, state.chain_id, index)
+def _by_consent_key(state: WalletState, seed: bytes, kind: str, expires_at: int, payload: Record) -> Transaction:
     rk = ed25519.public_key(seed)
     body = TransactionBody(
         chain_id=state.chain_id,

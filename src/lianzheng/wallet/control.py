@@ -27,7 +27,7 @@ from lianzheng.identity.did.model import (
 from lianzheng.identity.did.rules import RECOVERY_KEY_ID
 from lianzheng.ledger.sender import sign_transaction
 from lianzheng.ledger.transaction import Transaction, TransactionBody
-from lianzheng.limits import WALLET_ROTATIONS_MAX
+from lianzheng.limits import WALLET_FORMER_SEEDS_MAX, WALLET_ROTATIONS_MAX
 from lianzheng.wallet.keys import control_of, method_key, next_seed, recovery_seed
 from lianzheng.wallet.model import HeldKey, Reserve, WalletState
 
@@ -45,6 +45,8 @@ class Change(Record):
     """None: the DID is deactivated."""
     reserve: Annotated[Bytes32 | None, Field(repr=False)]
     """The new reserve; None where the present one stays."""
+    seed: Annotated[Bytes32 | None, Field(repr=False)]
+    """The new seed, where the present one is in others' hands; else None."""
     transaction: Bytes
 
 
@@ -73,11 +75,16 @@ def rotation(state: WalletState, reserve: Reserve | None, record: DidRecord, exp
     return _change(version, expires_ms, key, None, sent)
 
 
-def recovery(state: WalletState, reserve: Reserve | None, record: DidRecord, expires_ms: int) -> Change:
+def recovery(
+    state: WalletState, reserve: Reserve | None, record: DidRecord, expires_ms: int, *, stolen: bool = False
+) -> Change:
     """A fresh key and a fresh reserve, by the recovery key, whatever became of the present key.
 
-    Raises as :func:`rotation`.
+    ``stolen``: a fresh seed too, because whoever has the old one knows every consent key and v to come (ID-7).
+    Raises as :func:`rotation`; ``RefusedError`` ``seeds_exhausted``.
     """
+    if stolen and len(state.former) >= WALLET_FORMER_SEEDS_MAX:
+        raise RefusedError("seeds_exhausted", "This wallet has been stolen too often: make a new one.")
     _require_active(record)
     secret = _secret(reserve)
     signer = _recovery_key(secret, state.chain_id, record)
@@ -91,7 +98,8 @@ def recovery(state: WalletState, reserve: Reserve | None, record: DidRecord, exp
         content=_content(record, key, fresh, state.chain_id, 1),
     )
     sent = _signed(state, "did.recover", payload, RECOVERY_KEY_ID, signer.secret, expires_ms)
-    return _change(version, expires_ms, key, fresh, sent)
+    made = _change(version, expires_ms, key, fresh, sent)
+    return made.model_copy(update={"seed": secrets.token_bytes(32)}) if stolen else made
 
 
 def deactivation(state: WalletState, reserve: Reserve | None, record: DidRecord, expires_ms: int) -> Change:
@@ -172,7 +180,9 @@ def _signed(
 
 
 def _change(version: int, expires_ms: int, key: HeldKey | None, reserve: bytes | None, sent: Transaction) -> Change:
-    return Change(version=version, expires_ms=expires_ms, key=key, reserve=reserve, transaction=sent.to_bytes())
+    return Change(
+        version=version, expires_ms=expires_ms, key=key, reserve=reserve, seed=None, transaction=sent.to_bytes()
+    )
 
 
 def _require_active(record: DidRecord) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from lianzheng.consent.model import cid_of
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.model import Bytes, Bytes32, Natural, Record, Seq, Text, TimeMs
 from lianzheng.encoding.multikey import ED25519_PUB, encode_multikey
@@ -17,8 +18,8 @@ from lianzheng.identity.did.model import CreationOperation2
 from lianzheng.identity.enrolment import IdentityDocument
 from lianzheng.identity.model import CreationOperation, Sigma
 from lianzheng.ids import ChainId, Did, KeyId
-from lianzheng.limits import WALLET_BYTES_MAX
-from lianzheng.wallet.keys import KEY_ID, did_seed
+from lianzheng.limits import WALLET_BYTES_MAX, WALLET_FORMER_SEEDS_MAX
+from lianzheng.wallet.keys import KEY_ID, consent_seed, did_seed
 
 __all__ = [
     "AccessEntry",
@@ -29,6 +30,7 @@ __all__ = [
     "HeldToken",
     "Reserve",
     "WalletState",
+    "consent_key",
     "decode_state",
 ]
 
@@ -121,6 +123,8 @@ class WalletState(Record):
     v: Literal[2] = 2
     chain_id: ChainId
     seed: Annotated[Bytes32, Field(repr=False)]
+    former: Annotated[tuple[Bytes32, ...], Seq, Field(repr=False, max_length=WALLET_FORMER_SEEDS_MAX)] = ()
+    """Seeds of devices that were stolen: their consents are still withdrawn, nothing new is signed with them."""
     operation: Annotated[CreationOperation | CreationOperation2, Field(union_mode="left_to_right")]
     key: HeldKey
     next_index: Natural = 0
@@ -141,6 +145,15 @@ class _WalletState1(Record):
     credentials: Annotated[tuple[HeldCredential, ...], Seq] = ()
     consents: Annotated[tuple[HeldConsent, ...], Seq] = ()
     access_log: Annotated[tuple[dict[str, Any], ...], Seq] = ()
+
+
+def consent_key(state: WalletState, token: HeldToken) -> bytes:
+    """Ed25519 seed of the token's rk: of the seed that stood when it was made, which the cid tells (AUTH-4)."""
+    for seed in (state.seed, *reversed(state.former)):
+        found = consent_seed(seed, state.chain_id, token.index)
+        if cid_of(ed25519.public_key(found), token.not_after, token.h) == token.cid:
+            return found
+    return consent_seed(state.seed, state.chain_id, token.index)
 
 
 def decode_state(data: bytes) -> WalletState:

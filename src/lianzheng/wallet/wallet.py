@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal, TypeVar
 
 from lianzheng.clock import Clock
@@ -45,11 +45,6 @@ __all__ = ["ChangeKind", "Settled", "Wallet"]
 ChangeKind = Literal["rotate", "recover", "deactivate"]
 Settled = Literal["done", "open", "void"]
 R = TypeVar("R", bound=Record)
-_CHANGES: dict[ChangeKind, Callable[[WalletState, Reserve | None, DidRecord, int], Change]] = {
-    "rotate": rotation,
-    "recover": recovery,
-    "deactivate": deactivation,
-}
 _EXPIRY_MS = 3600 * 1000
 _WITHDRAWAL_EXPIRY_MS = 23 * 3600 * 1000  # the longest that LED-3 lets a client ask: nodes post it when they can
 
@@ -162,15 +157,22 @@ class Wallet:
         else:
             self._store.save(f"{self._name}/reserve", reserve.to_bytes())
 
-    def begin(self, kind: ChangeKind, record: DidRecord, reserve: Reserve | None = None) -> Change:
+    def begin(
+        self, kind: ChangeKind, record: DidRecord, reserve: Reserve | None = None, *, stolen: bool = False
+    ) -> Change:
         """A change of the DID on its present ``record``, kept before it is handed out to be sent.
 
-        ``reserve`` from shares, where it is not on this device. Raises as ``control.rotation``; ``ConflictError``
-        ``change_open`` while an earlier change may still go through (see :meth:`finish`).
+        ``reserve`` from shares, where it is not on this device; ``stolen`` of a recovery as ``control.recovery``.
+        Raises as these; ``ConflictError`` ``change_open`` while an earlier change may still go through (see
+        :meth:`finish`).
         """
         if self.change is not None:
             raise ConflictError("change_open", "An earlier change of the DID is still on its way.")
-        made = _CHANGES[kind](self._state, reserve or self.reserve, record, self._expiry())
+        given, expiry = reserve or self.reserve, self._expiry()
+        if kind == "recover":
+            made = recovery(self._state, given, record, expiry, stolen=stolen)
+        else:
+            made = (rotation if kind == "rotate" else deactivation)(self._state, given, record, expiry)
         self._store.save(f"{self._name}/change", made.to_bytes())
         return made
 
@@ -186,8 +188,7 @@ class Wallet:
         if outcome == "done":
             if change.reserve is not None:
                 self.keep_reserve(Reserve(chain_id=self.chain_id, secret=change.reserve))
-            if change.key is not None:
-                self._keep(self._state.model_copy(update={"key": change.key}))
+            self._keep(_taken_over(self._state, change))
         if outcome != "open":
             self._store.remove(f"{self._name}/change")
         return outcome
@@ -320,3 +321,15 @@ class Wallet:
 
     def _expiry(self) -> int:
         return self._clock.now_ms() + _EXPIRY_MS
+
+
+def _taken_over(state: WalletState, change: Change) -> WalletState:
+    """With a new seed come another v and other consent keys: what was signed for the old v serves no more (ID-7)."""
+    if change.key is None:
+        return state
+    after = state.model_copy(update={"key": change.key})
+    if change.seed is None:
+        return after
+    return after.model_copy(
+        update={"seed": change.seed, "former": (*state.former, state.seed), "next_index": 0, "credentials": ()}
+    )

@@ -125,7 +125,7 @@ def test_a_wallet_of_the_version_before_is_read() -> None:
     made = Wallet.create("one", CHAIN, Wallets(), clock, test_network=True, seed=bytes(range(32)))
     state: WalletState = made._state
     old = state.to_json()
-    for name in ("key", "documents"):
+    for name in ("key", "documents", "former"):
         del old[name]
     data = encode(old | {"v": 1})
     assert seed.encode() in data

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from consent_kit import CHAIN, Wallets
+from consent_kit import CHAIN, Wallets, offer
+from consent_kit import Network as ConsentNetwork
 from did_kit import Network
 from ledger_kit import START_MS
 from lianzheng.clock import ManualClock
@@ -15,7 +17,10 @@ from lianzheng.identity.model import public_key
 from lianzheng.identity.resolver import read_did
 from lianzheng.ledger.transaction import Transaction
 from lianzheng.wallet import Wallet
-from lianzheng.wallet.model import Reserve
+from lianzheng.wallet.control import Change, recovery
+from lianzheng.wallet.keys import consent_seed, holder_secret
+from lianzheng.wallet.model import HeldKey, Reserve, consent_key
+from lianzheng.wallet.wallet import _taken_over
 
 
 class Scene:
@@ -182,3 +187,40 @@ def test_no_secret_shows_in_a_representation() -> None:
         assert repr(secret) not in shown
     assert scene.wallet.reserve is not None
     assert repr(scene.wallet.reserve.secret) not in shown
+
+
+async def test_after_a_theft_nothing_new_is_under_the_old_seed(tmp_path: Path) -> None:
+    """Another v, other consent keys; consents of before are still withdrawn, and so they are from new shares (ID-7)."""
+    network = await ConsentNetwork(tmp_path).open()
+    wallet = await network.enrolled()
+    old = network.sign(wallet)
+    await network.desk.receive(old.submission)
+    network.clock.advance(5_000)
+    await network.desk.flush_due()
+    before = wallet._state
+    fresh = b"\x07" * 32
+    change = Change(
+        version=1, expires_ms=0, key=HeldKey(id="#key-2", secret=bytes(32)), reserve=None, seed=fresh, transaction=b"",
+    )  # fmt: skip
+    wallet._keep(_taken_over(before, change))
+    assert (wallet.credentials, wallet.consents) == ((), (old.held,))
+    assert holder_secret(wallet._state.seed, CHAIN) != holder_secret(before.seed, CHAIN)
+    with pytest.raises(LianzhengError, match="no_issuer_outside_group"):
+        network.sign(wallet, offer(number=2))
+    (first, *_) = old.held.tokens
+    assert consent_key(wallet._state, first) == consent_seed(before.seed, CHAIN, first.index)
+    assert all(network.ledger.run(one).ok for one in wallet.withdraw(old.held.consent_id))
+    await network.database.close()
+
+
+def test_a_theft_is_survived_by_number() -> None:
+    scene = Scene()
+    for number in range(3):
+        made = scene.wallet.begin("recover", scene.record, stolen=True)
+        assert scene.network.send(Transaction.parse(made.transaction)) == "ok"
+        assert scene.wallet.finish(scene.record, scene.network.time_ms) == "done"
+        assert len(scene.loaded()._state.former) == number + 1
+    assert len({scene.wallet._state.seed, *scene.wallet._state.former}) == 4
+    full = scene.wallet._state.model_copy(update={"former": tuple(bytes([n]) * 32 for n in range(16))})
+    with pytest.raises(LianzhengError, match="seeds_exhausted"):
+        recovery(full, scene.wallet.reserve, scene.record, 1, stolen=True)
