@@ -16,6 +16,7 @@ from lianzheng.flows.credential_keys import CredentialKeys
 from lianzheng.flows.status_lists import StatusDesk
 from lianzheng.flows.trust import trust_of
 from lianzheng.flows.verification import CredentialVerifier, Demand, PresentationVerdict, Verdict
+from lianzheng.governance.model import NETWORK_KEY
 from lianzheng.identity.credentials import CONTEXT, ecdsa_sd
 from lianzheng.identity.credentials.datamodel import check_credential, check_presentation, issuer_of
 from lianzheng.identity.credentials.enveloped import envelop
@@ -31,6 +32,8 @@ __all__ = ["ENVELOPE", "CredentialDesk", "IssueOptions"]
 
 ENVELOPE = "vc+jwt"
 """In the place of a cryptosuite: the credential as the payload of a JWS."""
+_STATUS_SCHEMA = 2
+"""The first schema of the ledger with ``status.publish``."""
 _OURS = ("credentialSchema", "credentialStatus", "proof")
 """What the desk puts in; who asks for a credential may not."""
 
@@ -141,7 +144,13 @@ class CredentialDesk:
         return await asyncio.to_thread(_present, whole, self._keys.signer("eddsa-jcs-2022"), options)
 
     async def allocate_status(self, credential_id: str) -> list[JsonObject]:
-        """As ``StatusDesk.allocate``, for credentials that another desk signs, such as enrolment's."""
+        """As ``StatusDesk.allocate``, for credentials that another desk signs, such as enrolment's.
+
+        Empty while the network's schema has no status lists: enrolment goes on without.
+        """
+        network = self._ledger.state.get(NETWORK_KEY)
+        if network is None or network["schema"] < _STATUS_SCHEMA:
+            return []
         return await self._status.allocate(credential_id)
 
     async def set_status(self, credential_id: str, purpose: str, value: bool) -> int:

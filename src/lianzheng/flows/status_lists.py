@@ -90,11 +90,19 @@ class StatusDesk:
 
         A list whose key was rotated out or recovered is signed anew: it is needed for as long as credentials are.
         The document is durable before its digest is sent, and is sent again until its fate is known.
-        Raises ``NotFoundError`` ``status_list_unknown``; what ``TransactionSender.send`` raises.
+        Raises ``NotFoundError`` ``status_list_unknown``; ``ConflictError`` ``status_list_behind``; what
+        ``TransactionSender.send`` raises.
         """
         lock = self._locks.setdefault(name, asyncio.Lock())
         async with lock:
-            stored = await self._settle(await self._store.load_list(name))
+            stored = await self._store.load_list(name)
+            if self._differs(stored):
+                raise ConflictError(
+                    "status_list_behind",
+                    "The ledger names a list of this name that this node does not have; publishing would undo it.",
+                    next_step="Restore the newest copy of node.db; new credentials get entries in a new list.",
+                )
+            stored = await self._settle(stored)
             if stored.published_changes != stored.changes or not self._stands(stored.published):
                 await self._store.set_pending(name, encode_w3c(self._signed(stored)), stored.changes)
                 await self._settle(await self._store.load_list(name))
@@ -102,9 +110,15 @@ class StatusDesk:
             return 0 if record is None else record.version
 
     async def publish_all(self) -> None:
-        """Every list that is not on the ledger as it stands, such as after a crash. Raises as :meth:`publish`."""
+        """Every list that is not on the ledger as it stands, such as after a crash. Raises as :meth:`publish`, last."""
+        conflict: ConflictError | None = None
         for name in await self._store.names():
-            await self.publish(name)
+            try:
+                await self.publish(name)
+            except ConflictError as error:
+                conflict = error
+        if conflict is not None:
+            raise conflict
 
     async def document(self, name: str) -> bytes:
         """The signed list that the ledger names: exact RFC 8785 bytes, whose digest is the ledger's.
@@ -120,9 +134,13 @@ class StatusDesk:
     async def _open_list(self, purpose: str) -> StoredList:
         stored = await self._store.open_list(purpose)
         number = 0 if stored is None else int(stored.name.rpartition("-")[2])
-        if stored is not None and await self._store.used(stored.name) >= STATUS_LIST_FILL_MAX:
+        if stored is not None and (
+            self._differs(stored) or await self._store.used(stored.name) >= STATUS_LIST_FILL_MAX
+        ):
             stored, number = None, number + 1
         if stored is None:
+            while self._record(f"{purpose}-{number}") is not None:  # of a database that was lost: never said twice
+                number += 1
             name = f"{purpose}-{number}"
             url = f"{self._base_url()}/status-lists/{name}"
             await self._store.add_list(name, purpose, url, bytes(new_list()))
@@ -147,6 +165,16 @@ class StatusDesk:
         now = rfc3339(max(self._clock.now_ms(), self._ledger.now_block_ms()))
         unsigned = build_list(self._me, stored.url, stored.purpose, stored.bits, now)
         return create_proof(unsigned, self._signer, ProofOptions("eddsa-jcs-2022", created=now))
+
+    def _differs(self, stored: StoredList) -> bool:
+        """Whether the ledger and this database are of different times: one was restored from an older copy.
+
+        Bits and entries of what is missing are not known then: they could come back to life, or be given out again.
+        """
+        record = self._record(stored.name)
+        if record is None:
+            return stored.published is not None
+        return record.digest not in {sha256_raw(one) for one in (stored.published, stored.pending) if one is not None}
 
     def _stands(self, document: bytes | None) -> bool:
         """Whether there is a published list, under a key that stands."""

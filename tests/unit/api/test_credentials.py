@@ -13,6 +13,7 @@ from credential_kit import CREATED, signed
 from lianzheng.adapters.storage.status import SqlStatusStore
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.jcs import encode_w3c
+from lianzheng.encoding.multikey import ED25519_PUB
 from lianzheng.errors import UnavailableError, VerificationError
 from lianzheng.flows import status_lists
 from lianzheng.identity.credentials.keys import ProofSigner
@@ -170,22 +171,27 @@ async def test_a_list_that_the_ledger_does_not_name_says_nothing(node: LocalNode
     peer = await node.peer.get(f"/peer/v1/status-lists/{name}")
     assert peer.content == answer.content
     assert (await node.peer.get("/peer/v1/status-lists/revocation-9")).json()["code"] == "status_list_unknown"
-    # Another list of the same issuer, as good as this one but never published.
     store = SqlStatusStore(node.parts.database)
-    stale = create_proof(
-        build_list(node.services.did, entries[0]["statusListCredential"], "revocation", new_list(), CREATED),
-        ProofSigner(f"{node.services.did}#node", 0xED, lambda data: node.services.issuer._identity.sign(data)),
-        ProofOptions("eddsa-jcs-2022", created=CREATED),
-    )
-    kept = (await store.load_list(name)).published
-    await store.set_pending(name, encode_w3c(stale), 0)
+    kept = await store.load_list(name)
+    assert kept.published is not None
+    # The database is restored from an older copy: its list is a good one, and not the one on the ledger.
+    unsigned = build_list(node.services.did, kept.url, "revocation", new_list(), CREATED)
+    signer = ProofSigner(f"{node.services.did}#node", ED25519_PUB, node.services.issuer._identity.sign)
+    older = encode_w3c(create_proof(unsigned, signer, ProofOptions("eddsa-jcs-2022", created=CREATED)))
+    await store.set_pending(name, older, kept.published_changes)
     await store.promote(name)
     node.clock.advance(24 * 3_600_000)  # what was fetched before is forgotten
     assert (await verified(node, credential))["code"] == "status_list_unpublished"
-    assert kept is not None
-    await store.set_pending(name, kept, 0)
+    change = {"credentialId": credential["id"], "credentialStatus": {"statusPurpose": "revocation"}}
+    assert (await post(node, "/credentials/status", change)).json()["code"] == "status_list_behind"
+    other = await issued(node)
+    assert other["credentialStatus"][0]["statusListCredential"] != entries[0]["statusListCredential"]
+    assert (await verified(node, other))["verified"] is True
+    await store.set_pending(name, kept.published, kept.published_changes)
     await store.promote(name)
     assert (await verified(node, credential))["verified"] is True
+    await node.services.credentials.publish_statuses()
+    assert (await verified(node, credential))["code"] == "credential_revoked", "it was asked for, and durable"
 
 
 async def test_a_member_presents_for_one_challenge(node: LocalNode) -> None:
