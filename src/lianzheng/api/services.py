@@ -28,6 +28,7 @@ from lianzheng.flows.credentials import CredentialDesk
 from lianzheng.flows.explorer import Explorer
 from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
+from lianzheng.flows.node_keys import NodeKeys
 from lianzheng.flows.openid import OpenIdDesk
 from lianzheng.flows.task_desk import TaskDesk
 from lianzheng.governance.service import MemberDirectory
@@ -109,6 +110,7 @@ class NodeServices:
     witness: HeadWitness
     checkpoints: CheckpointDesk
     sender: TransactionSender
+    node_keys: NodeKeys
     directory: MemberDirectory
     issuer: IssuerService
     resolver: Resolver

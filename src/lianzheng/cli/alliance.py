@@ -63,6 +63,13 @@ class Step(StrEnum):
     CLOSE = "close"
 
 
+@app.command("rotate-key")
+def rotate_key(config: Config, as_json: Json = False) -> None:
+    """Give this member's DID a new #node key; the running node takes it over by itself. Back up the key store then."""
+    found = ask_node(config, lambda node: node.post("/api/v1/node/key"))
+    show(found, as_json, ("version 版本", "DID"), [(str(found["version"]), found["did"])])
+
+
 @app.command("members")
 def members(config: Config, as_json: Json = False) -> None:
     """Members and applicants: phase, control group, voice, points, assessments."""

@@ -9,11 +9,12 @@ from lianzheng.adapters.keystore.passphrase import load_passphrase
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.crypto.digest import sha256_raw
 from lianzheng.errors import ConfigError
+from lianzheng.flows.node_keys import newest_node_key
 from lianzheng.governance.admission.model import Application, MemberApply, application_bytes
 from lianzheng.ids import chain_of_did
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.node.config import load_config
-from lianzheng.node.setup import NODE_KEY, load_card
+from lianzheng.node.setup import load_card
 
 __all__ = ["create_application"]
 
@@ -38,5 +39,5 @@ def create_application(config_file: Path, genesis: Genesis, materials: bytes) ->
         materials=sha256_raw(materials),
     )
     keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
-    sign = partial(keystore.sign, NODE_KEY)
+    sign = partial(keystore.sign, newest_node_key(keystore))
     return MemberApply(application=application, signature=sign(application_bytes(application)))

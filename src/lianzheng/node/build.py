@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import structlog
@@ -64,6 +63,7 @@ from lianzheng.flows.explorer import Explorer
 from lianzheng.flows.intake import Intake
 from lianzheng.flows.jobs import Jobs
 from lianzheng.flows.keyring import KeyFinder
+from lianzheng.flows.node_keys import NodeKeys
 from lianzheng.flows.openid import Allowance, IssuanceDesk, OpenIdDesk, PresentationDesk
 from lianzheng.flows.status_check import LedgerStatusChecker
 from lianzheng.flows.status_lists import StatusDesk
@@ -127,10 +127,11 @@ class _Base:
     directory: MemberDirectory
     capture: CaptureContext
     witnesses: Mapping[str, Witness]
+    node_keys: NodeKeys
 
     @property
     def sign(self) -> Callable[[bytes], bytes]:
-        return partial(self.keystore.sign, NODE_KEY)
+        return self.node_keys.sign
 
 
 def load_genesis(config: NodeConfig) -> Genesis:
@@ -196,6 +197,7 @@ def build(config: NodeConfig, clock: Clock) -> Parts:
         witness=base.engine,
         checkpoints=_checkpoints(base),
         sender=base.sender,
+        node_keys=base.node_keys,
         directory=base.directory,
         issuer=_issuer(base, clients, test_network, credentials),
         resolver=resolver,
@@ -253,7 +255,8 @@ def _base(config: NodeConfig, clock: Clock) -> _Base:
         return None if member is None or not member.endpoint else PeerAddress(member.endpoint, member.certificate)
 
     peers = PeerClient(config.peer.certificate, config.peer.private_key, address)
-    sign = partial(keystore.sign, NODE_KEY)
+    node_keys = NodeKeys(keystore, config.did, lambda: engine.state)
+    sign = node_keys.sign
     engine = build_engine(config, clock, genesis, sign, peers)
     database = Database(sqlite_url(config.data_dir / "node.db"))
     outbox = SqlOutbox(database)
@@ -262,7 +265,19 @@ def _base(config: NodeConfig, clock: Clock) -> _Base:
     )
     capture = CaptureContext(system="lianzheng-node", software_version=__version__, channel="internal", local_time_ms=0)
     return _Base(
-        config, clock, genesis, keystore, database, peers, engine, outbox, sender, directory, capture, witnesses
+        config,
+        clock,
+        genesis,
+        keystore,
+        database,
+        peers,
+        engine,
+        outbox,
+        sender,
+        directory,
+        capture,
+        witnesses,
+        node_keys,
     )
 
 

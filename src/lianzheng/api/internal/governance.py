@@ -61,6 +61,14 @@ def create_router(services: NodeServices) -> APIRouter:
             await services.sender.send("issuer.publish", services.issuer.issuer_key_payload(period))
         return {"issuer": services.did, "period": period}
 
+    @router.post("/node/key")
+    async def rotate_key() -> dict[str, Any]:
+        """Give this member's DID a new `#node` key; the node signs with it from the block that holds the change (ID-3).
+
+        Back up the key store afterwards: an older copy lacks the new key.
+        """
+        return {"did": services.did, "version": await services.node_keys.rotate(services.sender)}
+
     @router.post("/member")
     async def update(body: UpdateBody) -> dict[str, Any]:
         """Change this member's own record (``member.update``); what is left out stays as it is.

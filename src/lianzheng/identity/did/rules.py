@@ -41,6 +41,8 @@ __all__ = ["RECOVERY_KEY_ID", "RULES", "revealed_key"]
 RECOVERY_KEY_ID = "#recovery"
 """Key id of a transaction that is signed by a key which no record names: a recovery or a committed key."""
 _NODE, _VALIDATOR = "#node", "#validator"
+_SEQUENCER = "sequencer"
+"""State key of who orders under the embedded engine (``governance.model`` stands further out)."""
 
 
 def revealed_key(payload: object, record: JsonObject, key_id: str) -> str | None:
@@ -255,18 +257,25 @@ def _require_pace(state: StateView, record: DidRecord, block: BlockContext, *, c
 def _require_member_keys(state: StateView, record: DidRecord, keys: tuple[MethodKey, ...], block: BlockContext) -> None:
     """An institution keeps the keys that the network relies on.
 
-    Refuses: ``member_key_missing``, ``validator_key_in_use`` (two owners of one key are fatal to the chain),
+    Refuses: ``member_key_missing``, ``sequencer_key_fixed`` (followers know the heads' key from genesis on, and no
+    rule hands it over), ``validator_key_in_use`` (two owners of one key are fatal to the chain),
     ``validator_key_missing`` (nobody would order any more).
     """
     if block.members.get(record.did) is None:
         return
     if not any(key.id == _NODE and {"assertionMethod", "authentication"} <= {*key.purposes} for key in keys):
         raise RefusedError("member_key_missing", "A member's DID keeps a #node key that authenticates and asserts.")
-    before, after = _validator(record.keys), _validator(keys)
+    orders = state.get(_SEQUENCER)
+    if orders is not None and orders["did"] == record.did and _key(record.keys, _NODE) != _key(keys, _NODE):
+        raise RefusedError(
+            "sequencer_key_fixed",
+            "This member's #node key signs the head of every block; it cannot be changed while the member orders.",
+        )
+    before, after = _key(record.keys, _VALIDATOR), _key(keys, _VALIDATOR)
     if before == after:
         return
     others = [one for one in block.members.all() if one.did != record.did]
-    held = [(one.phase, _validator(_keys_of(state, one.did))) for one in others]
+    held = [(one.phase, _key(_keys_of(state, one.did), _VALIDATOR)) for one in others]
     if after is not None and any(key == after for _, key in held):
         raise ConflictError("validator_key_in_use", "Another member's validator has this key.")
     if after is None and not any(phase == "active" and key is not None for phase, key in held):
@@ -314,8 +323,8 @@ def _keys_of(state: StateView, did: str) -> tuple[MethodKey, ...]:
     return () if value is None else DidRecord.from_json(value).keys
 
 
-def _validator(keys: tuple[MethodKey, ...]) -> str | None:
-    return next((key.multikey for key in keys if key.id == _VALIDATOR), None)
+def _key(keys: tuple[MethodKey, ...], key_id: str) -> str | None:
+    return next((key.multikey for key in keys if key.id == key_id), None)
 
 
 def _votes(key: MethodKey) -> bool:
