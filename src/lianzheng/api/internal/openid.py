@@ -110,10 +110,10 @@ def create_router(services: NodeServices) -> APIRouter:
         )
         return {"id": made.id, "uri": made.uri}
 
-    @router.get("/openid/presentations/{request}", response_model=OpenIdResultAnswer)
-    async def result(request: str, response_code: str | None = None) -> Any:
+    @router.get("/openid/presentations/{name}", response_model=OpenIdResultAnswer)
+    async def result(name: str, response_code: str | None = None) -> Any:
         """How a presentation request stands; `response_code` where the wallet was sent on with one."""
-        state, error, presented = _desk(services).presentation.result(request, response_code)
+        state, error, presented = _desk(services).presentation.result(name, response_code)
         return {"state": state, "error": error, "presented": [_presented(one) for one in presented]}
 
     return router
