@@ -17,7 +17,7 @@ _WAYS = ("application", "engine", "both")
 
 
 async def kills(trial: Trial) -> None:
-    """``kill -9`` of application, engine or both; sometimes while it starts, sometimes of two members or all at once."""
+    """``kill -9`` of application, engine or both; sometimes while it starts, sometimes of two members or all."""
     done: list[str] = []
     while len(done) < trial.scale.kills:
         await trial.pause(*_PAUSE_S)

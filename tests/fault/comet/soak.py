@@ -8,10 +8,12 @@ import os
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from fault.comet import changes, disk, kills, partitions, strangers
 from fault.comet.trial import Fault, Outcome, Scale, play
+from fault.comet.whole import play_whole
 
 __all__ = ["FAULTS"]
 
@@ -35,6 +37,8 @@ FAULTS = {
     "upgrade": Fault(changes.upgrade),
     "false-chunks": Fault(changes.false_chunks, {"snapshot_blocks": changes.SNAPSHOT_BLOCKS}),
 }
+_WHOLE, _WHOLE_SHARE = "whole", 10
+"""Whole nodes start slowly: one kill in so many is theirs."""
 _HOLD_S, _PATIENCE_S = 8.0, 30.0
 
 
@@ -44,17 +48,16 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--patience", type=float, default=_PATIENCE_S, help="seconds until progress after healing")
-    parser.add_argument("--only", action="append", choices=sorted(FAULTS))
+    parser.add_argument("--only", action="append", choices=sorted((*FAULTS, _WHOLE)))
     arguments = parser.parse_args()
     scale = Scale(arguments.kills, _HOLD_S, arguments.patience)
     failed = []
-    for name in arguments.only or FAULTS:
-        fault = FAULTS[name]
-        if fault.root and os.geteuid() != 0:
+    for name in arguments.only or (*FAULTS, _WHOLE):
+        if name != _WHOLE and FAULTS[name].root and os.geteuid() != 0:
             _say(f"{name}: not played, it needs root")
             continue
         folder = Path(tempfile.mkdtemp(prefix=f"lz-{name}-"))
-        outcome = asyncio.run(play(folder, arguments.seed, [fault.act], scale, **fault.options))
+        outcome = asyncio.run(_play(name, folder, arguments.seed, scale))
         _tell(name, outcome)
         if outcome.failures:
             failed.append(name)
@@ -63,6 +66,13 @@ def main() -> int:
             shutil.rmtree(folder)
     _say(f"seed {arguments.seed}, failed: {', '.join(failed) or 'none'}")
     return 1 if failed else 0
+
+
+async def _play(name: str, folder: Path, seed: int, scale: Scale) -> Outcome:
+    if name == _WHOLE:
+        return await play_whole(folder, seed, replace(scale, kills=scale.kills // _WHOLE_SHARE + 1))
+    fault = FAULTS[name]
+    return await play(folder, seed, [fault.act], scale, **fault.options)
 
 
 def _tell(name: str, outcome: Outcome) -> None:
