@@ -17,7 +17,7 @@ from lianzheng.crypto.digest import sm3_raw
 from lianzheng.crypto.sm2_provider import GMSSL
 from lianzheng.errors import FormatError, LianzhengError, VerificationError
 
-__all__ = ["PAIR_SIZE", "PUBLIC_SIZE", "SIGNATURE_SIZE", "generate", "make_pair", "message_digest"]
+__all__ = ["PAIR_SIZE", "PUBLIC_SIZE", "SIGNATURE_SIZE", "check_point", "generate", "make_pair", "message_digest"]
 __all__ += ["public_key", "sign", "verify"]
 
 PUBLIC_SIZE = 33
@@ -82,6 +82,11 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
     in_range = 0 < r < _N and 0 < s < _N and r + s != _N
     if not in_range or not GMSSL.verify_digest(point, sm3_raw(prefix + message), encode_dss_signature(r, s)):
         raise VerificationError("signature_invalid", "A signature does not verify.")
+
+
+def check_point(public: bytes) -> None:
+    """Return only for a compressed point of the curve. Raises ``FormatError`` ``key_malformed``."""
+    _point(public)
 
 
 def message_digest(public: bytes, message: bytes) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lianzheng.crypto import ecdsa, ed25519
-from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB, P384_PUB, decode_any_multikey, encode_multikey
+from lianzheng.crypto import ecdsa, ed25519, sm2
+from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB, P384_PUB, SM2_PUB, decode_any_multikey, encode_multikey
 from lianzheng.errors import FormatError, VerificationError
 
 __all__ = ["ProofKey", "ProofSigner", "ResolveKey", "did_key", "did_key_signer"]
@@ -28,6 +28,8 @@ class ProofKey:
             ed25519.verify(self.raw, message, signature)
         elif self.codec in _CURVES:
             ecdsa.verify(_CURVES[self.codec], self.raw, message, signature)
+        elif self.codec == SM2_PUB:
+            sm2.verify(self.raw, message, signature)
         else:
             raise VerificationError("signature_invalid", "The key is of a kind that signs nothing.")
 
@@ -53,16 +55,18 @@ def did_key(method: str, purpose: str) -> ProofKey:
         codec, raw = decode_any_multikey(text)
     except FormatError as error:
         raise _unknown() from error
-    signs = codec == ED25519_PUB or codec in _CURVES
+    signs = codec in (ED25519_PUB, SM2_PUB) or codec in _CURVES
     if did == text or fragment != text or not signs or purpose == "keyAgreement":
         raise _unknown()
     return ProofKey(codec, raw, did)
 
 
 def did_key_signer(codec: int, secret: bytes) -> ProofSigner:
-    """A signer named by its own ``did:key``. ``secret``: Ed25519 seed or scalar. Raises ``key_malformed``."""
+    """A signer named by its own ``did:key``. ``secret``: Ed25519 seed, scalar or SM2 pair. Raises ``key_malformed``."""
     if codec == ED25519_PUB:
         public, sign = ed25519.public_key(secret), lambda message: ed25519.sign(secret, message)
+    elif codec == SM2_PUB:
+        public, sign = sm2.public_key(secret), lambda message: sm2.sign(secret, message)
     else:
         curve = _CURVES[codec]
         public, sign = ecdsa.public_key(curve, secret), lambda message: ecdsa.sign(curve, secret, message)

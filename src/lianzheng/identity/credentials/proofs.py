@@ -45,13 +45,18 @@ class ProofOptions:
 
 @dataclass(frozen=True)
 class Expectation:
-    """What a verifier demands of every proof; ``domain`` and ``challenge`` only where given."""
+    """What a verifier demands of every proof; ``domain`` and ``challenge`` only where given.
+
+    ``required``: suites of which the document must carry a proof each. A proof of a set can be taken away unseen, so
+    who counts on the signatures of two worlds asks for both.
+    """
 
     now_ms: int
     purpose: str = "assertionMethod"
     domain: str | None = None
     challenge: str | None = None
     cryptosuites: frozenset[str] = field(default_factory=frozenset)
+    required: frozenset[str] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,15 @@ def verify_proofs(document: JsonObject, resolve_key: ResolveKey, expected: Expec
 
     Raises ``VerificationError``: ``proof_missing``, ``proof_malformed``, ``proof_purpose_wrong``,
     ``proof_domain_mismatch``, ``proof_challenge_mismatch``, ``proof_expired``, ``proof_not_yet_valid``,
-    ``proof_previous_unknown``, ``proof_context_mismatch``, ``cryptosuite_unknown``, ``cryptosuite_key_mismatch``,
-    ``proof_invalid``; ``FormatError`` of the canonical forms; whatever ``resolve_key`` raises.
+    ``proof_previous_unknown``, ``proof_context_mismatch``, ``proof_suite_missing``, ``cryptosuite_unknown``,
+    ``cryptosuite_key_mismatch``, ``proof_invalid``; ``FormatError`` of the canonical forms; whatever ``resolve_key`` raises.
     """
     proofs = proofs_of(document)
     for proof in proofs:  # all cheap checks before the first costly one
         _check_members(proof)
         _check_expected(proof, expected)
+    if expected.required - {proof["cryptosuite"] for proof in proofs}:
+        raise VerificationError("proof_suite_missing", "The document lacks a proof of a cryptosuite asked for.")
     names = [proof["id"] for proof in proofs if "id" in proof]
     if len(names) != len({*names}):
         raise VerificationError("proof_malformed", "Two proofs have one id.")

@@ -2,7 +2,9 @@
 
 Signed bytes:  H(canonical proof options) ‖ H(canonical document without proof)
 canonical:     RFC 8785 (``jcs`` suites) or RDFC-1.0 (``rdfc`` suites)
-H:             SHA-256; SHA-384 with P-384, inside RDFC-1.0 too
+H:             SHA-256; SHA-384 with P-384, inside RDFC-1.0 too; SM3 with SM2
+
+``lz-sm2-jcs-2026`` has the form of ecdsa-jcs-2019 with SM3 and SM2. It is a suite of ours, of no standard.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
+from lianzheng.crypto.digest import sm3_raw
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.jcs import encode_w3c
-from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB, P384_PUB
+from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB, P384_PUB, SM2_PUB
 from lianzheng.errors import VerificationError
 from lianzheng.identity.credentials.linked_data import canonicalize
 
-__all__ = ["SUITES", "Suite", "find_suite", "signed_bytes"]
+__all__ = ["SM2_SUITE", "SUITES", "Suite", "find_suite", "signed_bytes"]
 
+SM2_SUITE = "lz-sm2-jcs-2026"
 Form = Literal["jcs", "rdfc", "sd"]
 
 
@@ -38,6 +42,7 @@ SUITES = {
         Suite("eddsa-rdfc-2022", "rdfc", frozenset({ED25519_PUB})),
         Suite("ecdsa-jcs-2019", "jcs", frozenset({P256_PUB, P384_PUB})),
         Suite("ecdsa-rdfc-2019", "rdfc", frozenset({P256_PUB, P384_PUB})),
+        Suite(SM2_SUITE, "jcs", frozenset({SM2_PUB})),
         Suite("ecdsa-sd-2023", "sd", frozenset({P256_PUB})),
     )
 }
@@ -68,5 +73,5 @@ def signed_bytes(suite: Suite, codec: int, document: JsonObject, options: JsonOb
             data = encode_w3c(value)
         else:
             data = "".join(canonicalize(value, algorithm).nquads).encode("utf-8")
-        parts.append(hashlib.new(algorithm, data).digest())
+        parts.append(sm3_raw(data) if codec == SM2_PUB else hashlib.new(algorithm, data).digest())
     return b"".join(parts)

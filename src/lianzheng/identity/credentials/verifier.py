@@ -32,6 +32,7 @@ CheckStatus = Callable[[JsonObject], None]
 class CredentialPolicy:
     """What a verifier demands.
 
+    ``required_suites``: a credential carries a proof of each.
     ``proof_only``: the key need not be the issuer's (published vectors need that). ``linked``: every word must have a
     meaning under its contexts; RDF suites find that out by themselves, JCS proofs are ten times as fast without.
     """
@@ -42,6 +43,7 @@ class CredentialPolicy:
     proof_only: bool = False
     linked: bool = True
     cryptosuites: frozenset[str] = frozenset()
+    required_suites: frozenset[str] = frozenset()
     domain: str | None = None
     challenge: str | None = None
     challenge_required: bool = True
@@ -78,7 +80,7 @@ def verify_vc(document: JsonObject, policy: CredentialPolicy) -> VerifiedCredent
         proofs: tuple[Proven, ...] = (Proven(key.controller, key.controller, "vc+jwt"),)
     else:
         check_credential(document, linked=policy.linked)
-        expected = Expectation(policy.now_ms, cryptosuites=policy.cryptosuites)
+        expected = Expectation(policy.now_ms, cryptosuites=policy.cryptosuites, required=policy.required_suites)
         proofs = verify_proofs(document, policy.resolve_key, expected)
     issuer = issuer_of(document)
     if not policy.proof_only and not all(proof.controller == issuer for proof in proofs):

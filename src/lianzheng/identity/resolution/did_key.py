@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from nacl import bindings
 from nacl.exceptions import RuntimeError as SodiumError
 
+from lianzheng.crypto import sm2
 from lianzheng.crypto.hazmat.bls12381 import G2
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.multikey import (
@@ -13,6 +14,7 @@ from lianzheng.encoding.multikey import (
     ED25519_PUB,
     P256_PUB,
     P384_PUB,
+    SM2_PUB,
     X25519_PUB,
     decode_any_multikey,
     encode_multikey,
@@ -70,5 +72,7 @@ def _check_point(codec: int, key: bytes) -> None:
             bindings.crypto_sign_ed25519_pk_to_curve25519(key)
         elif codec == BLS12381_G2_PUB:
             G2.from_bytes(key)
+        elif codec == SM2_PUB:
+            sm2.check_point(key)
     except (ValueError, SodiumError):
         raise FormatError("point_malformed", "A public key is no point of its curve.") from None

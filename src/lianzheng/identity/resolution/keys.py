@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lianzheng.encoding.canonical import JsonObject
-from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB, P384_PUB, decode_any_multikey
+from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB, P384_PUB, SM2_PUB, decode_any_multikey
 from lianzheng.errors import FormatError, NotFoundError, VerificationError
 from lianzheng.identity.credentials.keys import ProofKey
 from lianzheng.identity.did.model import DidRecord, MethodKey, did_state_key, did_version_key
@@ -20,7 +20,7 @@ from lianzheng.ledger.context import StateView
 
 __all__ = ["KeyUse", "ledger_key", "published_key"]
 
-_SIGNS = (ED25519_PUB, P256_PUB, P384_PUB)
+_SIGNS = (ED25519_PUB, P256_PUB, P384_PUB, SM2_PUB)
 
 
 @dataclass(frozen=True)
