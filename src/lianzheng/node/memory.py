@@ -15,6 +15,9 @@ from lianzheng.clock import DAY_MS
 __all__ = ["Heap"]
 
 _YOUNG = 1
+_THRESHOLDS = (10_000, 10, 1_000)
+"""New objects before the youngest are looked at, and how many such looks before older ones are: as good as never for
+the oldest, which :meth:`Heap.settle` sees to."""
 
 
 class Heap:
@@ -22,10 +25,12 @@ class Heap:
 
     def __init__(self, now_ms: int) -> None:
         self._looked_ms = now_ms
+        self._thresholds = gc.get_threshold()
 
     def load(self) -> None:
         """Until :meth:`settle`, objects are made that stay: nothing is collected."""
         gc.disable()
+        gc.set_threshold(*_THRESHOLDS)
 
     def settle(self, now_ms: int) -> bool:
         """Set aside what lives now; whether everything was looked at before, as once a day."""
@@ -43,4 +48,5 @@ class Heap:
     def close(self) -> None:
         """As before: for a process that goes on after its node."""
         gc.unfreeze()
+        gc.set_threshold(*self._thresholds)
         gc.enable()

@@ -21,13 +21,15 @@ class Knot:
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
+    thresholds = gc.get_threshold()
     yield
     gc.unfreeze()
+    gc.set_threshold(*thresholds)
     gc.enable()
 
 
 def test_what_lives_is_set_aside_and_the_collector_runs_again() -> None:
-    heap = Heap(0)
+    heap, before = Heap(0), gc.get_threshold()
     heap.load()
     assert not gc.isenabled()
     held = Knot()
@@ -35,7 +37,7 @@ def test_what_lives_is_set_aside_and_the_collector_runs_again() -> None:
     assert gc.isenabled() and gc.get_freeze_count() > 0
     assert all(one is not held for one in gc.get_objects()), "no collection looks at it"
     heap.close()
-    assert gc.get_freeze_count() == 0
+    assert (gc.get_freeze_count(), gc.get_threshold()) == (0, before)
 
 
 def test_cycles_that_were_set_aside_are_freed_once_a_day() -> None:
