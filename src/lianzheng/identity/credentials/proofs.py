@@ -104,7 +104,8 @@ def verify_proofs(document: JsonObject, resolve_key: ResolveKey, expected: Expec
     Raises ``VerificationError``: ``proof_missing``, ``proof_malformed``, ``proof_purpose_wrong``,
     ``proof_domain_mismatch``, ``proof_challenge_mismatch``, ``proof_expired``, ``proof_not_yet_valid``,
     ``proof_previous_unknown``, ``proof_context_mismatch``, ``proof_suite_missing``, ``cryptosuite_unknown``,
-    ``cryptosuite_key_mismatch``, ``proof_invalid``; ``FormatError`` of the canonical forms; whatever ``resolve_key`` raises.
+    ``cryptosuite_key_mismatch``, ``proof_invalid``; ``FormatError`` of the canonical forms; whatever ``resolve_key``
+    raises.
     """
     proofs = proofs_of(document)
     for proof in proofs:  # all cheap checks before the first costly one
