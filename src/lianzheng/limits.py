@@ -222,8 +222,8 @@ WALLET_BYTES_MAX = 8 * 1024 * 1024
 ACCESS_CHALLENGE_MS = 2 * 60 * 1000
 """Time for a wallet to sign a question about the uses of its consent."""
 
-ACCESS_USES_MAX = 64
-"""Uses in one answer: about 64 KiB; the next are asked for by number."""
+ACCESS_USES_MAX = 32
+"""Uses in one answer, with sixteen views each about 140 KiB; the next are asked for by number."""
 
 ACCESS_NONCES_MAX = 100_000
 """Questions that a node remembers as asked while their challenges live; more are refused for the moment."""
