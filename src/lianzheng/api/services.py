@@ -49,6 +49,10 @@ class Orderer(Protocol):
 
     async def blocks(self, from_height: int, limit: int) -> list[bytes]: ...
 
+    async def snapshot_description(self) -> bytes | None: ...
+
+    async def snapshot_chunk(self, height: int, index: int) -> bytes: ...
+
 
 class HeadWitness(Protocol):
     """What every node serves: how far it is, signed (GATE-4)."""

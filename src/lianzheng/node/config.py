@@ -84,6 +84,9 @@ class LedgerConfig(_Section):
     heartbeat_ms: Annotated[int, Field(strict=True, ge=1000)] = 600_000
     """An empty block at least this often, so that block time never stands still for longer; of the embedded engine
     alone, CometBFT keeps its own setting."""
+    begin: Literal["blocks", "snapshot"] = "blocks"
+    """How a new follower of the embedded engine begins: by executing every block, or with the sequencer's newest
+    snapshot under its signed head; then it believes that signature for everything before (LED-8)."""
     archive: bool = False
     """This node keeps every block for good, and refuses to be told otherwise; one member's at least (LED-8)."""
     keep_blocks: Annotated[int, Field(strict=True, ge=KEEP_BLOCKS_MIN)] | None = None
@@ -167,6 +170,10 @@ class WitnessConfig(_Section):
 
 
 _OF_ONE_ENGINE = {
+    "begin": (
+        "embedded",
+        "Remove it: `lianzheng network add` says in CometBFT's config.toml whether it syncs a state.",
+    ),
     "heartbeat_ms": (
         "embedded",
         "Remove it, and set create_empty_blocks_interval in the engine's config.toml, as `network init` does.",
@@ -220,6 +227,12 @@ def _validated(form: type[Config], path: Path, raw: dict[str, Any]) -> Config:
                 f'{path}, field ledger.{field}: it has no effect with engine = "{config.ledger.engine}".',
                 next_step=fix,
             )
+    if raw.get("role") == "witness" and config.ledger.begin != "blocks":
+        raise ConfigError(
+            "config_invalid",
+            f"{path}, field ledger.begin: a witness cosigns what it has executed itself, so it begins with block 1.",
+            next_step="Remove begin.",
+        )
     if config.ledger.archive and config.ledger.keep_blocks is not None:
         raise ConfigError(
             "config_invalid",

@@ -111,14 +111,16 @@ def _embedded(
         for did, member in ((did_of(CreationOperation.from_json(m.did_operation)), m) for m in genesis.members)
         if member.endpoint is not None and did not in (config.did, genesis.sequencer.did)
     ]
+    link = PeerLedgerLink(peers, genesis.sequencer.did)
     return EmbeddedFollower(
         machine,
         genesis,
-        PeerLedgerLink(peers, genesis.sequencer.did),
+        link,
         did=config.did,
         sign=sign,
         database=database,
         height_file=height_file,
         clock=clock,
         witnesses=[PeerLedgerLink(peers, did) for did in others],
+        snapshot=link if config.ledger.begin == "snapshot" else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,6 +99,19 @@ def test_a_setting_of_the_other_engine_is_refused_and_not_passed_over(home: Path
     )
     assert "create_empty_blocks_interval" in (error.next_step or "")
     assert load_config(edited(home, lambda text: text.replace("heartbeat_ms = 30000\n", ""))).ledger.heartbeat_ms
+
+
+def test_how_a_follower_begins(home: Path) -> None:
+    assert load_config(home / "node.toml").ledger.begin == "blocks"
+    path = edited(home, lambda text: text.replace("[ledger]", '[ledger]\nbegin = "snapshot"'))
+    assert load_config(path).ledger.begin == "snapshot"
+    comet = refusal(edited(home, lambda text: text.replace('engine = "embedded"', 'engine = "cometbft"')))
+    assert "field ledger.begin: it has no effect" in comet.text
+    edited(home, lambda text: text.replace('engine = "cometbft"', 'engine = "embedded"'))
+    first = 'role = "witness"\nname = "regulator.example/w1"\n'
+    edited(home, lambda text: re.sub(r"^did = .*\n", first, text, flags=re.MULTILINE))
+    with pytest.raises(ConfigError, match="ledger.begin: a witness cosigns what it has executed itself"):
+        load_any_config(path)
 
 
 @pytest.mark.parametrize(

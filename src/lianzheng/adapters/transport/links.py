@@ -11,7 +11,14 @@ from lianzheng.encoding.canonical import JsonObject, decode_object
 from lianzheng.errors import FormatError, LianzhengError
 from lianzheng.ledger.cometbft import CometStatement
 from lianzheng.ledger.statement import HeadStatement
-from lianzheng.limits import BLOCK_BYTES_MAX, BLOCKS_ANSWER_MAX, MESSAGE_BYTES_MAX, NOTE_BYTES_MAX
+from lianzheng.limits import (
+    BLOCK_BYTES_MAX,
+    BLOCKS_ANSWER_MAX,
+    CHECKPOINT_BYTES_MAX,
+    MESSAGE_BYTES_MAX,
+    NOTE_BYTES_MAX,
+    SNAPSHOT_CHUNK_BYTES,
+)
 
 __all__ = ["PeerCosignLink", "PeerLedgerLink", "PeerRevocationRelay"]
 
@@ -42,6 +49,21 @@ class PeerLedgerLink:
         if not isinstance(blocks, list) or not all(isinstance(block, str) for block in blocks):
             raise FormatError("field_invalid", "An answer with blocks is malformed.")
         return [b64u_decode(block) for block in blocks]
+
+    async def snapshot(self) -> bytes | None:
+        """``SnapshotLink``: the description of the newest one, or None where there is none."""
+        try:
+            path = "/peer/v1/ledger/snapshots/latest"
+            return await self._client.get_bytes(self._did, path, CHECKPOINT_BYTES_MAX)
+        except LianzhengError as error:
+            if error.code == "snapshot_unknown":
+                return None
+            raise
+
+    async def snapshot_chunk(self, height: int, index: int) -> bytes:
+        """One chunk of it."""
+        path = f"/peer/v1/ledger/snapshots/{height}/{index}"
+        return await self._client.get_bytes(self._did, path, SNAPSHOT_CHUNK_BYTES)
 
     async def head_statement(self, nonce: bytes) -> HeadStatement:
         """The member's signed answer to ``nonce`` (GATE-4)."""

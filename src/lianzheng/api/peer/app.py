@@ -11,7 +11,7 @@ from lianzheng.compute.gate.model import GateBatch, batch_answer
 from lianzheng.compute.gate.requester import GATE_BATCH_PATH, GATE_PATH
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import encode
-from lianzheng.errors import FormatError, RefusedError
+from lianzheng.errors import FormatError, NotFoundError, RefusedError
 from lianzheng.flows.checkpoints import CheckpointDesk
 from lianzheng.ledger.receipt import encode_receipt
 from lianzheng.limits import (
@@ -54,11 +54,7 @@ def create_peer_app(services: NodeServices) -> FastAPI:
         return Response(batch_answer(outcomes).to_bytes(), media_type=_JSON)
 
     _view_routes(app, services)
-
-    @app.get("/peer/v1/status-lists/{name}")
-    async def status_list(name: str) -> Response:
-        """A status list credential of this member, the very bytes whose digest stands on the ledger."""
-        return Response(await services.credentials.status_list(name), media_type="application/vc")
+    _status_routes(app, services)
 
     @app.post("/peer/v1/ledger/transactions")
     async def submit(request: Request) -> Response:
@@ -72,6 +68,19 @@ def create_peer_app(services: NodeServices) -> FastAPI:
         first, limit = _number(request, "from", 1), min(_number(request, "limit", BLOCKS_ANSWER_MAX), BLOCKS_ANSWER_MAX)
         found = await _orderer(services).blocks(first, limit)
         return Response(encode({"blocks": [b64u_encode(block) for block in found]}), media_type=_JSON)
+
+    @app.get("/peer/v1/ledger/snapshots/latest")
+    async def snapshot() -> Response:
+        """What the newest snapshot is of: manifest, signed head, changes of signers (LED-8)."""
+        found = await _orderer(services).snapshot_description()
+        if found is None:
+            raise NotFoundError("snapshot_unknown", "No snapshot was made yet.", next_step="Begin with block 1.")
+        return Response(found, media_type=_JSON)
+
+    @app.get("/peer/v1/ledger/snapshots/{height}/{index}")
+    async def snapshot_chunk(height: int, index: int) -> Response:
+        """One chunk of it, at most 8 MiB."""
+        return Response(await _orderer(services).snapshot_chunk(height, index), media_type=_BYTES)
 
     @app.get("/peer/v1/ledger/head-statements/{nonce}")
     async def head_statement(nonce: str) -> Response:
@@ -105,6 +114,15 @@ def create_witness_peer_app(checkpoints: CheckpointDesk) -> FastAPI:
         return Response(lines, media_type="text/plain; charset=utf-8")
 
     return app
+
+
+def _status_routes(app: FastAPI, services: NodeServices) -> None:
+    """What verifiers among the members read of an issuer, whatever its phase and theirs."""
+
+    @app.get("/peer/v1/status-lists/{name}")
+    async def status_list(name: str) -> Response:
+        """A status list credential of this member, the very bytes whose digest stands on the ledger."""
+        return Response(await services.credentials.status_list(name), media_type="application/vc")
 
 
 def _view_routes(app: FastAPI, services: NodeServices) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoints
+from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoint, Checkpoints
 from lianzheng.adapters.consensus.embedded.faults import (
     ledger_forked,
     ledger_rolled_back,
@@ -19,7 +19,14 @@ from lianzheng.adapters.consensus.embedded.faults import (
 from lianzheng.adapters.consensus.embedded.store import BlockRow, BlockStore
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode, encode
-from lianzheng.errors import FormatError, LianzhengError, NotFoundError, UnavailableError, VerificationError
+from lianzheng.errors import (
+    ConfigError,
+    FormatError,
+    LianzhengError,
+    NotFoundError,
+    UnavailableError,
+    VerificationError,
+)
 from lianzheng.ledger.block import Block, BlockResult, SignedHead, head_hash, verify_signed_head
 from lianzheng.ledger.delta import Delta
 from lianzheng.ledger.genesis import Genesis, genesis_digest
@@ -104,6 +111,7 @@ class Chain:
                 self._load_checkpoint()
                 self._replay(use_deltas=True)
             except (FormatError, VerificationError, UnavailableError, OSError) as error:
+                self._require_first_block()
                 self.checkpoint_fault = getattr(error, "code", "checkpoint_unreadable")
                 self.application.reset()
                 self._at_genesis()
@@ -127,6 +135,46 @@ class Chain:
         self.head, self.head_hash, self.next_signer = head, head_hash(head.head), signer
         self._signer_changes = list(checkpoint.signer_changes)
         self._check_noted()
+
+    async def begin(self, checkpoint: Checkpoint, data: bytes) -> None:
+        """Take over a fetched checkpoint, whose chunks lie on disk, as this node's beginning; ``data`` is its block.
+
+        Nothing changes if it is refused. Raises ``VerificationError`` ``checkpoint_invalid``, ``snapshot_foreign``,
+        of ``verify_heads`` or of ``Application.restore``; ``FormatError``; ``UnavailableError``
+        ``ledger_storage_failed``.
+        """
+        signer = checkpoint.check(self.genesis.chain_id, self.next_signer)
+        block, head = Block.parse(data), checkpoint.head
+        if (
+            block.head != head
+            or head.head.txs_root != transactions_root(block.transactions)
+            or head.head.results_root != results_root(block.results)
+        ):
+            raise VerificationError("snapshot_foreign", "The block of a snapshot is not the one that its head signs.")
+        try:
+            self.application.restore(checkpoint.manifest, self.checkpoints.fetched_chunks(checkpoint))
+            self.checkpoints.keep(checkpoint)
+            await self.store.begin(head.head.height, head_hash(head.head), data)
+        except (sqlite3.Error, OSError) as error:
+            raise ledger_storage_failed() from error
+        self.head, self.head_hash, self.next_signer = head, head_hash(head.head), signer
+        self._signer_changes = list(checkpoint.signer_changes)
+        self._advanced.set()
+        self._advanced = asyncio.Event()
+
+    @property
+    def begun(self) -> int:
+        """The height that this node began with, below which it has no block; 0 where it has all."""
+        lowest = self.store.lowest()
+        return 0 if lowest in (None, 1) else lowest or 0
+
+    def _require_first_block(self) -> None:
+        if self.begun:
+            raise ConfigError(
+                "snapshot_missing",
+                f"This node began with a snapshot at height {self.begun}, and its checkpoint cannot be used any more.",
+                next_step="Restore the folder ending in .checkpoints, or start with an empty data folder.",
+            )
 
     def _check_noted(self) -> None:
         """Refuse (``ledger_forked``) where another head than ours stands in the height file, at a height we passed."""

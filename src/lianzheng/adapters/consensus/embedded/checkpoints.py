@@ -78,6 +78,35 @@ class Checkpoints:
             with (folder / f"{index:06d}").open("rb") as file:
                 yield file.read(SNAPSHOT_CHUNK_BYTES + 1)
 
+    def chunk(self, height: int, index: int) -> bytes | None:
+        """One chunk for another node, or None where there is none (any more)."""
+        try:
+            return (self._path(height) / f"{index:06d}").read_bytes()
+        except OSError:
+            return None
+
+    def begin(self) -> None:
+        """Make room for one that is fetched. Raises ``OSError``."""
+        shutil.rmtree(self._fetched, ignore_errors=True)
+        self._fetched.mkdir(parents=True)
+
+    def keep_chunk(self, index: int, chunk: bytes) -> None:
+        """One fetched chunk, which the caller has checked. Raises ``OSError``."""
+        _write(self._fetched / f"{index:06d}", chunk)
+
+    def fetched_chunks(self, checkpoint: Checkpoint) -> Iterator[bytes]:
+        """The fetched chunks in order. Raises ``OSError``."""
+        for index in range(len(checkpoint.manifest.chunks)):
+            yield (self._fetched / f"{index:06d}").read_bytes()
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """The fetched one is whole and was taken over: from now on it is this node's own. Raises ``OSError``."""
+        self._finish(self._fetched, checkpoint)
+
+    @property
+    def _fetched(self) -> Path:
+        return self._folder / "fetched"
+
     def write(self, snapshot: Snapshot, head: SignedHead, signer_changes: tuple[SignedHead, ...]) -> None:
         """Make a checkpoint durable, then remove older ones; in a thread of its own. Raises ``OSError``."""
         partial = self._folder / "partial"
@@ -89,16 +118,19 @@ class Checkpoints:
             digests.append(chunk_digest(chunk))
         manifest = snapshot.manifest(digests)
         record = Checkpoint(manifest=manifest, head=head, signer_changes=signer_changes)
+        self._finish(partial, record)
+
+    def _finish(self, partial: Path, record: Checkpoint) -> None:
         _write(partial / _FILE, record.to_bytes())
         sync_folder(partial)
-        older = self._heights()
-        target = self._path(snapshot.height)
-        if snapshot.height in older:  # one that could not be used
+        older, own = self._heights(), record.manifest.height
+        target = self._path(own)
+        if own in older:  # one that could not be used
             shutil.rmtree(target)
         partial.rename(target)
         sync_folder(self._folder)
         for height in older:
-            if height != snapshot.height:
+            if height != own:
                 shutil.rmtree(self._path(height), ignore_errors=True)
 
     def _heights(self) -> list[int]:

@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
+from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoint
 from lianzheng.adapters.consensus.embedded.faults import ledger_forked, ledger_unavailable, stop_error
 from lianzheng.adapters.consensus.embedded.forks import ForkProof
 from lianzheng.adapters.consensus.embedded.freshness import Freshness
 from lianzheng.adapters.consensus.embedded.history import EmbeddedHistory
-from lianzheng.adapters.consensus.embedded.links import SequencerLink, StatementLink
+from lianzheng.adapters.consensus.embedded.links import SequencerLink, SnapshotLink, StatementLink
 from lianzheng.adapters.consensus.embedded.status import engine_status
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
@@ -24,10 +25,10 @@ from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import Application, ConsistencyProof, EngineStatus, LogProof, Receipt, StateProof
 from lianzheng.ledger.receipt import decode_receipt
-from lianzheng.ledger.snapshot import Snapshot
+from lianzheng.ledger.snapshot import Snapshot, check_chunk
 from lianzheng.ledger.statement import HeadStatement, Statement, make_statement, verify_statement
 from lianzheng.ledger.transaction import Transaction, transaction_id
-from lianzheng.limits import CATCH_UP_MS, FOLLOW_POLL_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
+from lianzheng.limits import CATCH_UP_MS, CHECKPOINT_BYTES_MAX, FOLLOW_POLL_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
 
 __all__ = ["EmbeddedFollower"]
 
@@ -51,8 +52,14 @@ class EmbeddedFollower:
         clock: Clock,
         witnesses: Sequence[StatementLink] = (),
         poll_ms: int = FOLLOW_POLL_MS,
+        snapshot: SnapshotLink | None = None,
     ) -> None:
-        """``did`` and ``sign`` are this member's, by its ``#node`` key; ``witnesses`` are the other followers."""
+        """``did`` and ``sign`` are this member's, by its ``#node`` key; ``witnesses`` are the other followers.
+
+        With ``snapshot`` a new node begins with what that one hands out instead of block 1 (LED-8): it then believes
+        the sequencer's signature for everything before.
+        """
+        self._snapshot = snapshot
         self._chain = Chain(application, genesis, database, height_file)
         self._application = application
         self._genesis = genesis
@@ -111,6 +118,12 @@ class EmbeddedFollower:
             raise stop_error(self._chain.fault)
         # What this node has replayed counts, not what the sequencer said of it.
         tx_id = transaction_id(tx.body)
+        if receipt.height <= self._chain.begun and self._chain.receipt_of(tx_id) is None:
+            raise NotFoundError(
+                "block_pruned",
+                f"The transaction stands in block {receipt.height}, before this node's beginning.",
+                next_step="Ask a node that has every block for its receipt.",
+            )
         return self._chain.receipt_of(tx_id) or self._chain.recent_receipt(tx_id, receipt.height, receipt.index)
 
     @property
@@ -188,6 +201,8 @@ class EmbeddedFollower:
         """
         applied = 0
         async with self._syncing:  # two runs at once would execute one block twice
+            if self._snapshot is not None and not self._chain.height and not self._chain.served:
+                await self._begin(self._snapshot)
             while self._running:
                 blocks = await self._link.blocks(self._chain.height + 1, _BATCH_BLOCKS)
                 if not blocks:
@@ -196,6 +211,25 @@ class EmbeddedFollower:
                     await self._apply(data)
                     applied += 1
         return applied
+
+    async def _begin(self, source: SnapshotLink) -> None:
+        """Take over a snapshot under a signed head, if there is one; a chunk that is not its manifest's is refused.
+
+        Only a node that has never served anything does: another one must meet the heads that it remembers.
+        """
+        described = await source.snapshot()
+        if described is None:
+            return
+        checkpoint = Checkpoint.from_bytes(described, CHECKPOINT_BYTES_MAX)
+        checkpoint.check(self._genesis.chain_id, self._chain.next_signer)  # before anything is fetched
+        height, kept = checkpoint.manifest.height, self._chain.checkpoints
+        await asyncio.to_thread(kept.begin)
+        for index in range(len(checkpoint.manifest.chunks)):
+            chunk = await source.snapshot_chunk(height, index)
+            check_chunk(checkpoint.manifest, index, chunk)
+            await asyncio.to_thread(kept.keep_chunk, index, chunk)
+        blocks = await self._link.blocks(height, 1)
+        await self._chain.begin(checkpoint, blocks[0] if blocks else b"")
 
     async def refresh(self) -> None:
         """Ask the sequencer, then the other followers, how far they are; errors as :meth:`sync`."""

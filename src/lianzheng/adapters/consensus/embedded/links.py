@@ -7,7 +7,7 @@ from typing import Protocol
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.ledger.statement import HeadStatement
 
-__all__ = ["SequencerLink", "StatementLink"]
+__all__ = ["SequencerLink", "SnapshotLink", "StatementLink"]
 
 
 class StatementLink(Protocol):
@@ -19,6 +19,16 @@ class StatementLink(Protocol):
 
     async def head_statement(self, nonce: bytes) -> HeadStatement:
         """Its signed answer. Raises ``UnavailableError``."""
+
+
+class SnapshotLink(Protocol):
+    """A node that hands out its newest checkpoint; each call raises ``UnavailableError`` when it fails."""
+
+    async def snapshot(self) -> bytes | None:
+        """The description of its newest one (``checkpoints.Checkpoint``), or None where there is none yet."""
+
+    async def snapshot_chunk(self, height: int, index: int) -> bytes:
+        """One chunk of it. Raises ``NotFoundError`` ``snapshot_unknown`` where it made room for a newer one."""
 
 
 class SequencerLink(Protocol):

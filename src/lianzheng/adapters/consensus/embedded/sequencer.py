@@ -14,7 +14,7 @@ from lianzheng.adapters.consensus.embedded.history import EmbeddedHistory
 from lianzheng.adapters.consensus.embedded.status import engine_status
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
-from lianzheng.errors import LianzhengError
+from lianzheng.errors import FormatError, LianzhengError, NotFoundError
 from lianzheng.ledger.block import Block, BlockResult, Head, SignedHead, head_signing_bytes
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
@@ -159,6 +159,23 @@ class EmbeddedSequencer:
     async def blocks(self, from_height: int, limit: int) -> list[bytes]:
         """Canonical blocks for followers, at most ``limit`` and about ``BLOCK_BYTES_MAX`` together."""
         return self._chain.store.blocks(from_height, min(max(limit, 0), BLOCK_TRANSACTIONS_MAX), BLOCK_BYTES_MAX)
+
+    async def snapshot_description(self) -> bytes | None:
+        """For a new follower: the description of the newest checkpoint (LED-8), or None where there is none yet."""
+        try:
+            newest = await asyncio.to_thread(self._chain.checkpoints.newest)
+        except (FormatError, OSError):
+            return None  # damaged here: it is made again when it is due
+        return None if newest is None else newest.to_bytes()
+
+    async def snapshot_chunk(self, height: int, index: int) -> bytes:
+        """One chunk of it. Raises ``NotFoundError`` ``snapshot_unknown``."""
+        chunk = await asyncio.to_thread(self._chain.checkpoints.chunk, height, index)
+        if chunk is None:
+            raise NotFoundError(
+                "snapshot_unknown", "There is no such snapshot here any more.", next_step="Ask for the newest one."
+            )
+        return chunk
 
     async def head_statement(self, nonce: bytes) -> HeadStatement:
         """Signed answer to a node's nonce (GATE-4, B32)."""

@@ -98,6 +98,18 @@ class BlockStore:
         """Drop the changes up to ``height``: a checkpoint holds them. Raises ``sqlite3.Error``."""
         await self._in_writer(self._forget_deltas, height)
 
+    async def begin(self, height: int, head_hash: bytes, block: bytes) -> None:
+        """Begin with a block whose state came with a snapshot; its events are not known here.
+
+        Raises ``sqlite3.Error``, ``OSError``.
+        """
+        await self._in_writer(self._begin, height, head_hash, block)
+
+    def lowest(self) -> int | None:
+        """The lowest height on disk, or None."""
+        (height,) = self._reader.execute("SELECT MIN(height) FROM blocks").fetchone()
+        return None if height is None else int(height)
+
     def events(self, height: int) -> bytes | None:
         """Canonical JSON of the events of one block, or None."""
         row = self._reader.execute("SELECT events FROM blocks WHERE height = ?", (height,)).fetchone()
@@ -142,6 +154,10 @@ class BlockStore:
 
     def _forget_deltas(self, height: int) -> None:
         _opened(self._write_connection).execute("DELETE FROM deltas WHERE height <= ?", (height,))
+
+    def _begin(self, height: int, head_hash: bytes, block: bytes) -> None:
+        _opened(self._write_connection).execute("INSERT INTO blocks VALUES (?, ?, ?)", (height, block, b"[]"))
+        self._water.write(height, head_hash)
 
     def _append(self, row: BlockRow) -> None:
         connection = _opened(self._write_connection)
