@@ -257,7 +257,7 @@ async def test_nonces_serve_once_and_not_for_long(net: OpenIdNode) -> None:
 
 
 async def test_a_used_proof_gives_nothing_under_another_token(net: OpenIdNode) -> None:
-    """13.6: a stolen proof, sent again to have a second credential for the same key."""
+    """13.8: a stolen proof, sent again to have a second credential for the same key."""
     stolen = await proof(net)
     assert (await credential(net, await net.bearer(await net.offer()), stolen)).status_code == 200
     assert refused(await credential(net, await net.bearer(await net.offer()), stolen)) == "invalid_nonce"
