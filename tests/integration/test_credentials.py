@@ -161,3 +161,33 @@ def test_only_an_accredited_issuer_says_who_is_a_member(shell: Shell) -> None:
     shown = shell.line("credential", "show", file)
     assert (shown.status, shown.err.strip()) == (0, "not verified 未经验证")
     assert "乙证券" in shown.out
+
+
+def test_what_a_key_signed_before_its_rotation_holds_on(shell: Shell) -> None:
+    """Broker B rotates its #node key while it runs: the ledger says which key it was, and C asks the ledger."""
+    did = shell.wallet("w", "create", *shell.nodes)["did"]
+    request, file = shell.folder / "request.json", shell.folder / "by-b.json"
+    body = {
+        "type": ["VerifiableCredential", "SuitabilityLevelCredential"],
+        "validUntil": "2099-01-01T00:00:00Z",
+        "credentialSubject": level(did),
+    }
+    request.write_bytes(encode(body))
+    name = shell.json(B, "credential", "issue", request, "--out", file)["id"]
+    bare = shell.folder / "bare.json"
+    shell.json(B, "credential", "issue", request, "--out", bare, "--no-status")
+    assert [one["until"] for one in shell.json(C, "credential", "verify", file)["keys"]] == [None]
+    time.sleep(1.1)  # times of proofs are seconds: the rotation comes in another one
+    shell.json(B, "alliance", "rotate-key")
+    caught_up(shell)
+    found = shell.json(C, "credential", "verify", file)
+    (key,) = found["keys"]
+    assert (found["trust"]["rule"], key["version"]) == ("member", 1)
+    assert key["until"] is not None
+    shell.refused(C, "credential", "verify", bare, code="proof_key_past")
+    after = shell.folder / "after.json"
+    shell.json(B, "credential", "issue", request, "--out", after)
+    assert [one["until"] for one in shell.json(C, "credential", "verify", after)["keys"]] == [None]
+    shell.json(B, "credential", "status", name, "revoke")
+    caught_up(shell)
+    shell.refused(C, "credential", "verify", file, code="credential_revoked")
