@@ -181,6 +181,8 @@ async def test_peer_routes_are_these(node: LocalNode) -> None:
         "POST /peer/v1/ledger/transactions",
         "GET /peer/v1/ledger/blocks",
         "GET /peer/v1/ledger/head-statements/{nonce}",
+        "GET /peer/v1/ledger/snapshots/latest",
+        "GET /peer/v1/ledger/snapshots/{height}/{index}",
         "POST /peer/v1/ledger/checkpoints",
         "POST /peer/v1/consents/revocations",
     }
