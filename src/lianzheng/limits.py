@@ -83,6 +83,13 @@ HEAD_FRESH_MS = 60 * 1000
 HEAD_ASK_MS = 20 * 1000
 """GATE-4: nodes ask this often, under both engines."""
 
+ENGINE_STALL_MS = 10 * 1000
+"""A block that is due and does not come for so long, while members answer: the engine is started again. More than the
+rounds of a dead proposer or two; with a round of questions and a start it stays below the 30 s of ``ledger.md``."""
+
+ENGINE_STALL_AGAIN_MS = 60 * 1000
+"""Between two such starts: time to connect and to catch up."""
+
 VIEW_ANSWERS_MAX = 2**24
 """GATE-0: answers under one view key."""
 

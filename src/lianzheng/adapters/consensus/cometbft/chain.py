@@ -169,6 +169,11 @@ class CometChain:
         waiting.count += 1
         return waiting.receipt
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether anybody waits for a receipt."""
+        return bool(self._waiting)
+
     def forget(self, tx_id: bytes) -> None:
         """One waiter less."""
         waiting = self._waiting.get(tx_id)

@@ -19,6 +19,7 @@ from lianzheng.adapters.consensus.cometbft.prover import CometProver
 from lianzheng.adapters.consensus.cometbft.pruning import Pruner
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
 from lianzheng.adapters.consensus.cometbft.server import AbciServer
+from lianzheng.adapters.consensus.cometbft.stall import StallWatch
 from lianzheng.adapters.consensus.cometbft.statesync import StateSync
 from lianzheng.adapters.consensus.cometbft.supervisor import EngineProcess
 from lianzheng.adapters.consensus.embedded.faults import (
@@ -53,6 +54,8 @@ __all__ = ["CometEngine", "CometFiles"]
 _CONNECT_S = 30
 _RETRY_S = 0.1
 _ASK_AGAIN_S = 1
+_LATE_MS = 2500
+"""Longer than a block takes."""
 _GROUPS_MIN = 4
 
 
@@ -119,6 +122,7 @@ class CometEngine:
         self._server = AbciServer(files.home / "abci.sock", self._abci.handle, self._fail)
         self._process = EngineProcess(files.binary, files.home, self._diverged)
         self._fresh = CometFreshness(clock, genesis.chain_id, did, source)
+        self._stall = StallWatch(clock)
         self._asking: asyncio.Task[None] | None = None
         self._rpc: CometRpc | None = None
         self._running = False
@@ -329,7 +333,24 @@ class CometEngine:
     async def _ask(self) -> None:
         while self._running:
             answered = await self.refresh()
-            await asyncio.sleep(HEAD_ASK_MS / 1000 if answered else _ASK_AGAIN_S)
+            others = len(self._ring(self.state).keys) > 1
+            if self._stall.stalled(self._chain.height, answered and others and self._block_due):
+                self._process.start_again()
+            await self._pause(answered)
+
+    async def _pause(self, answered: bool) -> None:
+        """Until the next round of questions: a short while where the last one failed, or a block is due and late."""
+        for _ in range(HEAD_ASK_MS // _LATE_MS if answered else 1):
+            height = self._chain.height
+            await asyncio.sleep(_LATE_MS / 1000 if answered else _ASK_AGAIN_S)
+            if self._block_due and self._chain.height == height:
+                return
+
+    @property
+    def _block_due(self) -> bool:
+        """Somebody waits here for a block, or a member has shown a later one. A node without blocks may be joining."""
+        height = self._chain.height
+        return height > 0 and (self._fresh.required_height > height or self._chain.waited_for)
 
     @property
     def _required_rpc(self) -> CometRpc:

@@ -87,6 +87,11 @@ class EngineProcess:
             )
         self._task = asyncio.create_task(self._watch(), name="engine")
 
+    def start_again(self) -> None:
+        """End the process that runs now; another one is started."""
+        _LOG.warning("engine_stalled", pid=self.pid)
+        self._kill()
+
     def give_up(self) -> None:
         """Start it no more: its application cannot go on."""
         self._stopping.set()
