@@ -41,6 +41,7 @@ __all__ = ["Ground", "Node", "PromiseError", "free_port", "set_option"]
 NAMES = ("alpha", "beta", "gamma", "epsilon")
 _ROOT = Path(__file__).resolve().parents[3]
 _POLL_S = 0.1
+_GIVEN: set[int] = set()
 _ORDINARY: JsonObject = {"astray_from": 0, "skew_ms": 0, "false_chunks": False}
 _PORTS = (20_000, 32_000)
 """Below those that the system gives to connections: one that a dead process had is free when it comes back."""
@@ -286,12 +287,15 @@ def set_option(node: Node, name: str, value: str) -> None:
 
 
 def free_port() -> int:
-    """One that nothing listens on just now."""
+    """One that nothing listens on just now, and that was not given before."""
     picker = Random()
     while True:
         port = picker.randrange(*_PORTS)
+        if port in _GIVEN:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _GIVEN.add(port)
             return port
 
 

@@ -40,10 +40,12 @@ async def halves(trial: Trial) -> None:
 
 
 async def blackholes(trial: Trial) -> None:
-    """Routes that lose everything for long: one alone, then two and two, then ways that come and go."""
-    long = replace(trial, scale=replace(trial.scale, hold_s=5 * trial.scale.hold_s))
-    for act in (three_to_one, halves, flapping):
-        await act(long)
+    """Routes that lose everything for minutes: one alone, then two and two, then ways that come and go.
+
+    By then TCP waits for minutes too before it sends again: members have to notice, and to connect anew.
+    """
+    for act, times in ((three_to_one, 15), (halves, 15), (flapping, 5)):
+        await act(replace(trial, scale=replace(trial.scale, hold_s=times * trial.scale.hold_s)))
         trial.ground.wires.heal()
         await trial.settle()
         trial.note(f"moved on after {trial.healing_s[-1]:.1f} s")

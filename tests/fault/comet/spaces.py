@@ -20,6 +20,8 @@ __all__ = ["Spaces"]
 _NEW_NET = 0x40000000
 _NUMBERS = itertools.count(1)
 _CHUNK = 64 * 1024
+_RETRIES = 6
+"""As ``run-a-network.md`` says: a connection behind a dead route ends after some 25 s, so that a new one is made."""
 
 
 class Spaces:
@@ -47,6 +49,7 @@ class Spaces:
                 _ip("-n", where, "addr", "add", f"{address}/24", "dev", device)
                 _ip("-n", where, "link", "set", device, "up")
             _ip("-n", space, "link", "set", "lo", "up")
+            _ip("netns", "exec", space, "sysctl", "-qw", f"net.ipv4.tcp_retries2={_RETRIES}")
             _ip("-n", space, "route", "add", "default", "via", router)
 
     def host(self, name: str) -> str:
