@@ -16,13 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from lianzheng.errors import FormatError, VerificationError
 
-__all__ = ["CurveName", "coordinates", "generate", "public_key", "sign", "verify"]
+__all__ = ["CurveName", "coordinates", "generate", "low_s", "public_key", "sign", "verify"]
 
 CurveName = Literal["P-256", "P-384"]
 _CURVES: dict[CurveName, tuple[ec.EllipticCurve, hashes.HashAlgorithm, int]] = {
     "P-256": (ec.SECP256R1(), hashes.SHA256(), 32),
     "P-384": (ec.SECP384R1(), hashes.SHA384(), 48),
 }
+
+_P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 def generate(curve: CurveName) -> bytes:
@@ -57,6 +59,12 @@ def verify(curve: CurveName, public: bytes, message: bytes, signature: bytes) ->
         key.verify(der, message, ec.ECDSA(algorithm))
     except (InvalidSignature, ValueError):
         raise VerificationError("signature_invalid", "A signature does not verify.") from None
+
+
+def low_s(signature: bytes) -> bytes:
+    """A P-256 signature r ‖ s with the smaller of its two s: one form where a signature identifies something."""
+    s = int.from_bytes(signature[32:], "big")
+    return signature[:32] + min(s, _P256_ORDER - s).to_bytes(32, "big")
 
 
 def coordinates(curve: CurveName, public: bytes) -> tuple[bytes, bytes]:

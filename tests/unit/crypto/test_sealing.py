@@ -47,7 +47,7 @@ def test_wrong_passphrase_place_or_byte_is_one_and_the_same_refusal(box: bytes) 
 
 
 def test_an_unknown_version_is_named(box: bytes) -> None:
-    assert code_of(b"correct horse", box[:6] + b"\2" + box[7:], b"place") == "seal_version_unknown"
+    assert code_of(b"correct horse", box[:6] + b"\3" + box[7:], b"place") == "seal_version_unknown"
     assert code_of(b"correct horse", b"", b"place") == "seal_version_unknown"
 
 

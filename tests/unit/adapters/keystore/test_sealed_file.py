@@ -149,3 +149,45 @@ def test_passphrase_links_pipes_and_empty_files_are_refused(tmp_path: Path) -> N
         with pytest.raises(ConfigError) as refused:
             load_passphrase(tmp_path / name)
         assert code_of(refused) == code
+
+
+_BODY = (
+    "r3-iPwZE1UCb4SPtcpMUFTjPMDFc6ai3i-ITxPiWcUW30EvuEYjR90BaU3zb2w03o_QyLGUkZFZuasI63OaZpzWzC-RCbUZ-gekqGjZRv729F0"
+    "vHVen2y-wpoOc81b2HNycxs3y-iXqRxGdFSq8-mFN-JVyJ5Jcqp1VC7NBth7zE9OIdeQ9HHLF234bKHcMZrkltm77-PAjnUSzBQBVMF_v67tqC"
+    "z-IQz3-wtwfyoFEHjVo1kZ_s-jToav26Zea1qdwy9lJrFu3ImeTL7bR6xIhTGMkHewg_-H4WSLtL-7hw7cvIiAt5loolGBSUVW3UnMPD"
+)
+_WRAPPED = (
+    "TFpTRUFMAZ1lx-a2CZA4lzRGYY5UmysBUpBsmOEkBJwvS2KKh53xU5WkqQJ-3HHR-1nPN0BOwwsijKwxcTEVsOhvzSMVYsggj7ZLlZd96fJ9MsY"
+)
+_VERSION_1 = f'{{"body":"{_BODY}","v":1,"wrapped":"{_WRAPPED}"}}'
+"""Written before a file could name a cipher."""
+
+
+def test_a_file_of_the_first_version_opens_and_stays_one(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text(_VERSION_1)
+    path.chmod(0o600)
+    store = SealedFileKeyStore.open(path, PASSPHRASE)
+    assert store.public_key("node").hex() == "1163a0178085b156a3ef4b90257cc7c8def1ed3e2f4870945470a409ad35066b"
+    assert (store.get_scalar("scalar"), store.get_secret("secret")) == (12345, b"\x00\xff")
+    store.put_secret("more", b"1")
+    text = path.read_text()
+    assert '"v":1' in text
+    assert "cipher" not in text
+    assert SealedFileKeyStore.open(path, PASSPHRASE).names() == ["more", "node", "scalar", "secret"]
+
+
+def test_a_file_names_its_cipher_and_cannot_name_another(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    store = SealedFileKeyStore.create(path, PASSPHRASE, "sm4-gcm")
+    store.put_secret("a", b"1")
+    text = path.read_text()
+    assert text.startswith('{"body":"')
+    assert '"cipher":"sm4-gcm","v":2' in text
+    assert SealedFileKeyStore.open(path, PASSPHRASE).cipher == "sm4-gcm"
+    as_first = text.replace('"cipher":"sm4-gcm","v":2', '"v":1')
+    for altered in (as_first, text.replace("sm4-gcm", "aes-256-gcm"), text.replace('"v":2', '"v":1'), text + " "):
+        path.write_text(altered)
+        with pytest.raises(ConfigError) as refused:
+            SealedFileKeyStore.open(path, PASSPHRASE)
+        assert code_of(refused) == "keystore_unreadable"
