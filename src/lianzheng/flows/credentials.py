@@ -11,7 +11,7 @@ from lianzheng.clock import Clock
 from lianzheng.crypto.digest import sha256_raw
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.jcs import encode_w3c
-from lianzheng.errors import FormatError, VerificationError
+from lianzheng.errors import FormatError, UnavailableError, VerificationError
 from lianzheng.flows.credential_keys import CredentialKeys
 from lianzheng.flows.status_lists import StatusDesk
 from lianzheng.flows.trust import trust_of
@@ -25,7 +25,9 @@ from lianzheng.identity.credentials.kinds import Kind, check_kind, require_kind,
 from lianzheng.identity.credentials.proofs import ProofOptions, create_proof, proofs_of
 from lianzheng.identity.credentials.selection import check_pointers
 from lianzheng.identity.credentials.verifiable import rfc3339
+from lianzheng.identity.credentials.verifier import CredentialPolicy, verify_vc
 from lianzheng.identity.ports import LedgerReader
+from lianzheng.identity.resolution.keys import ledger_key
 from lianzheng.identity.status.ports import StatusStore
 
 __all__ = ["ENVELOPE", "CredentialDesk", "IssueOptions"]
@@ -84,7 +86,7 @@ class CredentialDesk:
         ``FormatError``: ``credential_kind_unknown``, ``credential_member_reserved`` and those of the data model;
         ``VerificationError``: ``credential_issuer_mismatch``, ``credential_schema_invalid``, ``issuer_not_trusted``,
         ``cryptosuite_unknown``; ``RefusedError`` ``selective_key_missing``; ``ConflictError``
-        ``credential_exists``; as ``StatusDesk.allocate``.
+        ``credential_exists``; ``UnavailableError`` ``credential_key_changed``; as ``StatusDesk.allocate``.
         """
         options = options or IssueOptions()
         now_ms = max(self._clock.now_ms(), self._ledger.now_block_ms())  # never before the version that has our key
@@ -96,6 +98,7 @@ class CredentialDesk:
         if options.status:
             unsigned["credentialStatus"] = await self._status.allocate(unsigned["id"])
         issued = await asyncio.to_thread(self._secure, unsigned, options, now_ms, signer)
+        await asyncio.to_thread(self._check_own, issued, options, now_ms)
         subject = str(unsigned["credentialSubject"].get("id", ""))
         digest = sha256_raw(encode_w3c(issued))
         await self._store.add_issued(unsigned["id"], kind.name, subject, digest, now_ms)
@@ -190,6 +193,24 @@ class CredentialDesk:
             always = dict.fromkeys((*shown, "/credentialSubject/id", *options.mandatory))
             proof = replace(proof, mandatory_pointers=check_pointers(tuple(always)))
         return create_proof(unsigned, signer, proof)
+
+    def _check_own(self, issued: JsonObject, options: IssueOptions, now_ms: int) -> None:
+        """What leaves the house verifies. It does not where the key was rotated while it was signed."""
+        if options.cryptosuite == ecdsa_sd.CRYPTOSUITE:
+            return  # a base proof verifies for nobody
+        state, second = self._ledger.state, now_ms // 1000 * 1000 + 999
+        policy = CredentialPolicy(
+            now_ms, lambda method, purpose: ledger_key(state, method, purpose, second).key, linked=False
+        )
+        try:
+            verify_vc(issued, policy)
+        except VerificationError as error:
+            raise UnavailableError(
+                "credential_key_changed",
+                "This member's key was changed while the credential was signed.",
+                next_step="Ask for it again.",
+                detail=error.code,
+            ) from error
 
 
 def _derive(credential: JsonObject, pointers: Any) -> JsonObject:

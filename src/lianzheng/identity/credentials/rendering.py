@@ -118,7 +118,8 @@ def render_credential(document: JsonObject, language: Language = "zh") -> Render
             rows += [_row(name, _value(name, value, subject, language), language) for name, value in subject.items()]
     rows += [_row(name, str(document[name]), language) for name in ("validFrom", "validUntil") if name in document]
     if "credentialStatus" in document:
-        purposes = [str(one.get("statusPurpose", "-")) for one in listed(document["credentialStatus"])]
+        entries = [one for one in listed(document["credentialStatus"]) if isinstance(one, dict)]
+        purposes = [str(one.get("statusPurpose", "-")) for one in entries]
         rows.append(_row("status", _SEPARATOR[language].join(purposes), language))
     return Rendering(title, tuple(rows))
 
@@ -135,14 +136,16 @@ def _value(name: str, value: Any, subject: JsonObject, language: Language) -> st
         return {"zh": ("否", "是"), "en": ("no", "yes")}[language][value]
     if name == "band" and isinstance(value, int):
         return _band(subject, value, language)
+    if not isinstance(value, str):
+        return str(value)
     if name == "indicator" and value in INDICATORS:
         entry = INDICATORS[value]
         return f"{entry.id} {entry.title_zh if language == 'zh' else entry.title_en}"
     if name == "purpose" and value in PURPOSES:
         purpose = PURPOSES[value]
         return purpose.title_zh if language == "zh" else purpose.title_en
-    words = _WORDS.get(value) if isinstance(value, str) else None
-    return str(value) if words is None else words[0 if language == "zh" else 1]
+    words = _WORDS.get(value)
+    return value if words is None else words[0 if language == "zh" else 1]
 
 
 def _band(subject: JsonObject, band: int, language: Language) -> str:

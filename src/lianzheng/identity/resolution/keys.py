@@ -72,7 +72,7 @@ def published_key(document: JsonObject, method: str, purpose: str) -> KeyUse:
     did = method.partition("#")[0]
     listed: list[Any] = document.get(purpose, []) if isinstance(document.get(purpose), list) else []
     inside = [one for one in listed if isinstance(one, dict)]
-    names = {one if isinstance(one, str) else one.get("id") for one in listed if isinstance(one, (str, dict))}
+    names = [one.get("id") if isinstance(one, dict) else one for one in listed]
     methods = document.get("verificationMethod")
     for one in [*(methods if isinstance(methods, list) else []), *inside]:
         if not isinstance(one, dict) or _absolute(one.get("id"), did) != method:

@@ -199,6 +199,15 @@ def test_the_document_around_the_claims_is_checked_too(change: dict[str, Any], c
     assert caught.value.code == code
 
 
+def test_a_long_list_is_refused_by_its_length() -> None:
+    """Comparing each of 20,000 objects with each other would take minutes: the bound stands first in every schema."""
+    many = [{"a": number} for number in range(20_000)]
+    for name, claim in (("DelegationCredential", "acts"), ("ProfessionalInvestorCredential", "grounds")):
+        with pytest.raises(LianzhengError) as caught:
+            check_kind(credential(name, {claim: many}), KINDS[name])
+        assert (caught.value.code, caught.value.detail) == ("credential_schema_invalid", "maxItems")
+
+
 def test_a_credential_is_of_one_kind_or_of_none() -> None:
     both = credential("KycCredential", type=["VerifiableCredential", "KycCredential", "MembershipCredential"])
     with pytest.raises(LianzhengError) as caught:
