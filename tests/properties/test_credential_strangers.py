@@ -18,8 +18,9 @@ from lianzheng.identity.status.lists import read_entries
 
 NAMES = [
     "id", "type", "issuer", "credentialSubject", "credentialStatus", "credentialSchema", "proof", "created",
-    "validFrom", "validUntil", "verificationMethod", "assertionMethod", "statusPurpose", "statusListIndex", "statusListCredential",
-    "publicKeyMultibase", "band", "indicator", "purpose", "principal", "acts", "level", "@context",
+    "validFrom", "validUntil", "verificationMethod", "assertionMethod", "statusPurpose", "statusListIndex",
+    "statusListCredential", "publicKeyMultibase", "band", "indicator", "purpose", "principal", "acts", "level",
+    "@context",
 ]  # fmt: skip
 LEAVES = (
     st.none()
