@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,14 @@ from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.framing import FrameDecoder, encode_frame
 from lianzheng.adapters.consensus.cometbft.proto import abci_pb2 as abci
 from lianzheng.adapters.consensus.cometbft.proto import keys_pb2 as keys
+from lianzheng.adapters.consensus.cometbft.pruning import Pruner
 from lianzheng.adapters.consensus.cometbft.server import AbciServer
 from lianzheng.adapters.consensus.cometbft.statesync import StateSync
+from lianzheng.adapters.consensus.cometbft.store import AppliedBlock
 from lianzheng.clock import ManualClock
 from lianzheng.contracts.machine import Machine
 from lianzheng.encoding.canonical import decode, encode
-from lianzheng.errors import LianzhengError
+from lianzheng.errors import LianzhengError, NotFoundError
 from lianzheng.governance.validators import validator_powers
 from lianzheng.ledger.cometbft import CometHead
 from lianzheng.ledger.genesis import genesis_digest
@@ -62,13 +65,17 @@ async def no_changes(height: int) -> list[CometHead]:
 class Node:
     """The application over files in a folder, and what it complained of."""
 
-    def __init__(self, folder: Path, every: int = 1000) -> None:
+    def __init__(self, folder: Path, every: int = 1000, keep: int | None = None) -> None:
         self.folder = folder
         self.genesis = comet_genesis()
         self.machine = Machine(self.genesis)
         self.chain = CometChain(self.machine, self.genesis, folder / "ledger.db", folder / "height")
         self.application = AbciApplication(
-            self.chain, validator_powers, ManualClock(START_MS), StateSync(self.chain, every, no_changes)
+            self.chain,
+            validator_powers,
+            ManualClock(START_MS),
+            StateSync(self.chain, every, no_changes),
+            Pruner(self.chain, keep, every=1),
         )
         self.faults: list[LianzhengError] = []
         self.server = AbciServer(folder / "abci.sock", self.application.handle, self.faults.append)
@@ -78,8 +85,8 @@ class Node:
 
 
 @asynccontextmanager
-async def node(folder: Path, every: int = 1000) -> AsyncIterator[Node]:
-    one = Node(folder, every)
+async def node(folder: Path, every: int = 1000, keep: int | None = None) -> AsyncIterator[Node]:
+    one = Node(folder, every, keep)
     await one.chain.open()
     await one.server.start()
     try:
@@ -355,6 +362,60 @@ async def test_a_restart_begins_at_the_newest_snapshot(tmp_path: Path) -> None:
     chunk.write_bytes(b"damaged")  # then every block is executed again
     async with node(tmp_path, every=2) as third:
         assert (third.chain.height, third.chain.application_hash) == (4, expected)
+
+
+async def commit_next(engine: Engine, height: int) -> int:
+    """One more block; from which height on the engine is told to keep blocks."""
+    update = ALPHA.transaction("member.update", update_payload(height), height, START_MS).to_bytes()
+    await engine.ask(finalize(height, [update]))
+    return int((await engine.ask(COMMIT)).commit.retain_height)
+
+
+@pytest.mark.parametrize(("keep", "retained"), [(None, 0), (1, 3), (5, 3), (6, 3), (7, 2), (8, 0)])
+async def test_what_is_dropped_lies_below_what_is_kept_and_below_every_snapshot(
+    tmp_path: Path, keep: int | None, retained: int
+) -> None:
+    """At block 8 with snapshots of 4 and 6: 8 − keep + 1, but at most 4 − 1; that 1 be kept says nothing."""
+    async with node(tmp_path, keep=keep) as one:
+        engine = await one.connect()
+        await engine.ask(init_chain(one))
+        for height in range(1, 8):
+            assert (await commit_next(engine, height) == 0) or height >= 4
+            if height == 3:
+                assert one.chain.snapshots.offers() == [], "without a snapshot nothing goes"
+            if height in (4, 6):
+                one.chain.snapshots.write(one.machine.snapshot(), [])
+        assert await commit_next(engine, 8) == retained
+        expected = one.chain.application_hash
+        kept = [block.height for block in one.chain.store.blocks_above(0) if not block.pruned]
+        assert kept == list(range(max(retained, 1), 9))
+        if retained:
+            with pytest.raises(NotFoundError, match="block_pruned"):
+                one.chain.events(retained - 1)
+        assert (await anext(one.chain.events(max(retained, 1))))["height"] == max(retained, 1)
+    async with node(tmp_path) as again:
+        assert (again.chain.height, again.chain.application_hash) == (8, expected)
+
+
+async def test_a_change_of_signers_whose_head_is_not_kept_yet_keeps_its_block(tmp_path: Path) -> None:
+    """EV-4: bundles need it, and once dropped the engine could not give it any more."""
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        await engine.ask(init_chain(one))
+        for height in range(1, 8):
+            await commit_next(engine, height)
+            if height == 6:
+                one.chain.snapshots.write(one.machine.snapshot(), [])
+        pruner = Pruner(one.chain, 1, every=1)
+        change = AppliedBlock(8, one.chain.time_ms + 1, b"h" * 32, one.chain.application_hash, b"", b"[]", b"[]")
+        assert await pruner.retain(7) == 5
+        await one.chain.store.append(change, [], True)  # the header of 9 names other validators
+        assert await pruner.retain(20) == 5
+        one.chain.snapshots.write(replace(one.machine.snapshot(), height=18), [])
+        one.chain.snapshots.write(replace(one.machine.snapshot(), height=19), [])
+        assert await pruner.retain(20) == 9
+        await one.chain.store.keep_signer_change(9, b"its head")
+        assert await pruner.retain(20) == 17
 
 
 async def test_bytes_that_are_no_request_end_the_connection(tmp_path: Path) -> None:
