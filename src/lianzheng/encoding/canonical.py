@@ -1,7 +1,7 @@
 """RFC 8785 canonical JSON under the restricted profile of CON-1: one value, one encoding.
 
 The profile (integers only, ASCII keys, no lone surrogates) is what makes ``orjson`` with sorted keys
-equal RFC 8785; ``tests/properties`` compares it with the independent ``rfc8785`` package.
+equal RFC 8785; ``tests/negative/test_con_1_canonical.py`` compares it with the independent ``rfc8785`` package.
 """
 
 from __future__ import annotations
