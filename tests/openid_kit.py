@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from lianzheng.adapters.keystore.passphrase import load_passphrase
+from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.transport.server import HttpServer
 from lianzheng.api.internal.app import create_internal_app
 from lianzheng.api.openid.app import create_openid_app
@@ -23,6 +26,7 @@ from lianzheng.identity.credentials.keys import ProofSigner, did_key_signer
 from lianzheng.identity.openid.issuer import PRE_AUTHORIZED
 from lianzheng.node.build import Parts, build
 from lianzheng.node.config import OpenIdConfig
+from lianzheng.node.setup import NODE_KEY
 from node_kit import make_network
 
 JWT_LEVEL = "SuitabilityLevelCredential.jwt_vc_json"
@@ -69,6 +73,8 @@ class OpenIdNode:
     http: httpx.AsyncClient
     node: NodeClient
     operator: httpx.AsyncClient
+    member: ProofSigner
+    """The member's own key: a did:lz that stands on the ledger."""
 
     @property
     def desk(self) -> OpenIdDesk:
@@ -135,7 +141,10 @@ async def openid_node(folder: Path, path: str = "/openid") -> AsyncIterator[Open
     (port,) = free_ports("127.0.0.1", 1)
     base = f"http://127.0.0.1:{port}{path}"
     openid = OpenIdConfig(enabled=True, base_url=base, port=port, requests_per_minute=100_000)
-    parts = build(make_network(folder, clock).model_copy(update={"openid": openid}), clock)
+    config = make_network(folder, clock).model_copy(update={"openid": openid})
+    parts = build(config, clock)
+    keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
+    member = ProofSigner(f"{config.did}#{NODE_KEY}", ED25519_PUB, partial(keystore.sign, NODE_KEY))
     await parts.database.open()
     await parts.engine.start()
     inside = HttpServer(create_internal_app(parts.services), "127.0.0.1", 0)
@@ -150,7 +159,7 @@ async def openid_node(folder: Path, path: str = "/openid") -> AsyncIterator[Open
         NodeClient(at) as node,
         httpx.AsyncClient(base_url=at, headers=headers, trust_env=False) as operator,
     ):
-        yield OpenIdNode(parts, clock, base, http, node, operator)
+        yield OpenIdNode(parts, clock, base, http, node, operator, member)
     for server in (inside, outside):
         await server.stop()
     await parts.peers.close()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
+from joserfc import jws
+from joserfc.jwk import OKPKey
 
+from lianzheng.encoding.binary import b64u_encode, multibase_decode
 from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB
 from lianzheng.errors import RefusedError
 from openid_kit import JWT_LEVEL, LDP_LEVEL, OpenIdNode, openid_node, query, wallet_signer
@@ -112,3 +117,39 @@ async def test_values_that_do_not_match_are_not_chosen(net: OpenIdNode) -> None:
         else:
             with pytest.raises(RefusedError):
                 holder.choose(request, held)
+
+
+async def test_a_wallet_with_a_did_on_the_ledger(net: OpenIdNode) -> None:
+    """The binding `did:lz`: key and DID are looked up in the committed state, at issuing and at presenting."""
+    holder = net.holder(net.member)
+    assert holder.did == net.did
+    made = await net.offer(LDP_LEVEL, holder=net.did)
+    held = await holder.receive(await holder.offer(made["uri"]), made["tx_code"])
+    asked = await net.ask(query("ldp_vc"))
+    request = await holder.request(asked["uri"])
+    await holder.present(request, holder.choose(request, held))
+    (presented,) = (await net.result(asked))["presented"]
+    assert presented["holder"] == net.did
+
+
+async def test_another_library_reads_what_is_issued_and_asked(net: OpenIdNode) -> None:
+    """joserfc with the key out of the resolved DID document: it knows nothing of this project."""
+    holder = net.holder()
+    resolved = await net.node.get(f"/1.0/identifiers/{net.did}")
+    (method,) = [one for one in resolved["didDocument"]["verificationMethod"] if one["id"].endswith("#node")]
+    raw = multibase_decode(method["publicKeyMultibase"])
+    assert raw[:2] == bytes.fromhex("ed01")  # multicodec ed25519-pub
+    key = OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": b64u_encode(raw[2:])})
+    made = await net.offer()
+    (held,) = await holder.receive(await holder.offer(made["uri"]), made["tx_code"])
+    opened = jws.deserialize_compact(held.value, key, algorithms=["EdDSA"])
+    assert opened.headers() == {"alg": "EdDSA", "kid": f"{net.did}#node", "typ": "vc+jwt"}
+    content = json.loads(opened.payload or b"")
+    assert content["@context"][0] == "https://www.w3.org/ns/credentials/v2"
+    assert (content["issuer"], content["credentialSubject"]["id"]) == (net.did, holder.did)
+    assert not {"vc", "vp"} & set(content)
+    link = parse_qs(urlsplit((await net.ask())["uri"]).query)
+    token = (await net.http.get(link["request_uri"][0])).text
+    asked = jws.deserialize_compact(token, key, algorithms=["EdDSA"])
+    assert asked.headers()["typ"] == "oauth-authz-req+jwt"
+    assert json.loads(asked.payload or b"")["client_id"] == link["client_id"][0]
