@@ -93,7 +93,9 @@ class CredentialVerifier:
         """
         demand = demand or Demand()
         ring = await self._keys.keys_of(document, "assertionMethod", demand.methods)
-        policy = CredentialPolicy(now_ms=self._clock.now_ms(), resolve_key=ring)
+        # Of our kinds the context is known and the claims are listed: every word has a meaning without JSON-LD.
+        linked = kind_of(document) is None
+        policy = CredentialPolicy(now_ms=self._clock.now_ms(), resolve_key=ring, linked=linked)
         verified = await asyncio.to_thread(verify_vc, document, policy)
         signed, kind = verified.document, kind_of(verified.document)
         if demand.kinds and (kind is None or kind.name not in demand.kinds):
