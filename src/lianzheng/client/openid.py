@@ -129,9 +129,11 @@ class OpenIdHolder:
             token = query["request"]
         elif query.get("request_uri_method") == "post":
             nonce = b64u_encode(secrets.token_bytes(16))
-            token = (await self._send("POST", query["request_uri"], data={"wallet_nonce": nonce})).decode("ascii")
+            token = (await self._send("POST", query["request_uri"], data={"wallet_nonce": nonce})).decode(
+                "ascii", "replace"
+            )
         else:
-            token = (await self._send("GET", query["request_uri"])).decode("ascii")
+            token = (await self._send("GET", query["request_uri"])).decode("ascii", "replace")
         return await read_request_object(
             token, query.get("client_id", ""), self._find_key, self._clock.now_ms(), wallet_nonce=nonce
         )
@@ -174,6 +176,8 @@ class OpenIdHolder:
         """What a party says of itself, at the place that follows from its name (OpenID4VCI 12.2.2, RFC 8414)."""
         if not isinstance(name, str):
             raise _bad_offer()
+        if not _is_safe(name):
+            raise _unsafe()
         parts = urlsplit(name)
         found = await self._json("GET", f"{parts.scheme}://{parts.netloc}/.well-known/{document}{parts.path}")
         if found.get(member) != name:
@@ -228,7 +232,7 @@ class OpenIdHolder:
     async def _send(self, method: str, url: object, **arguments: Any) -> bytes:
         """The body of a 200 answer, read up to a bound. Raises as :meth:`receive`."""
         if not isinstance(url, str) or not _is_safe(url):
-            raise RefusedError("openid_url_refused", "A URL is not https; plain http is for this machine alone.")
+            raise _unsafe()
         try:
             async with self._http.stream(method, url, **arguments) as response:
                 data = bytearray()
@@ -236,7 +240,7 @@ class OpenIdHolder:
                     data += chunk
                     if len(data) > OPENID_BODY_BYTES_MAX:
                         raise _bad_answer()
-        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
+        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL, ValueError) as error:
             raise UnavailableError("openid_unreachable", "The other party does not answer.") from error
         if response.status_code != 200:
             raise RefusedError("openid_refused", f"The other party refused: {_said(bytes(data))}.")
@@ -253,8 +257,16 @@ def _said(data: bytes) -> str:
 
 
 def _is_safe(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return False
+    return host is not None and (parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK))
+
+
+def _unsafe() -> RefusedError:
+    return RefusedError("openid_url_refused", "A URL is not https; plain http is for this machine alone.")
 
 
 def _is_bound(content: JsonObject, did: str) -> bool:
