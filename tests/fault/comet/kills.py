@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 from fault.comet.ground import Node
 from fault.comet.trial import Trial
 
-__all__ = ["kills", "steps", "truncated"]
+__all__ = ["hung", "kills", "steps", "truncated"]
 
 _PAUSE_S, _DOWN_S, _START_S = (0.1, 1.5), (0.0, 0.8), (0.0, 1.8)
 _AT_ONCE = (1,) * 17 + (2, 2, 4)
@@ -44,6 +45,18 @@ def _kill(node: Node, way: str) -> str:
     if way != "application":
         node.kill_engine()
     return f"{node.name}'s {way}"
+
+
+async def hung(trial: Trial) -> None:
+    """An engine that is there and does nothing: its node notices by the others' heads, and starts it again."""
+    node = trial.pick()
+    restarts = node.status.get("restarts", 0)
+    for pid in node.engines():
+        os.kill(pid, signal.SIGSTOP)
+    took = await trial.ground.until(
+        lambda: node.status.get("restarts", 0) > restarts, "a hung engine is started again", 4 * trial.scale.patience_s
+    )
+    trial.note(f"{node.name}'s engine, started again after {took:.0f} s")
 
 
 async def steps(trial: Trial) -> None:

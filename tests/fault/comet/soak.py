@@ -20,6 +20,7 @@ __all__ = ["FAULTS"]
 FAULTS = {
     "kills": Fault(kills.kills),
     "steps": Fault(kills.steps),
+    "hung": Fault(kills.hung),
     "truncated": Fault(kills.truncated),
     "three-to-one": Fault(partitions.three_to_one),
     "halves": Fault(partitions.halves),
