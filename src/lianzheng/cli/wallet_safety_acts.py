@@ -60,12 +60,12 @@ def shares(folder: Path, out: Path, *, forget: bool) -> JsonObject:
             )
         made = make_shares(wallet.copy(), reserve, wallet.did)
         paths = [out / f"share-{share.index}.txt" for share in made]
+        for path in paths:
+            if path.exists():  # before any is written: two shares of different sets in one folder help nobody
+                raise ConfigError("file_exists", f"{path} exists already.", next_step="Name another folder.")
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, share in zip(paths, made, strict=True):
-            try:
-                write_new(path, share.to_text().encode("utf-8"))
-            except FileExistsError as error:
-                raise ConfigError("file_exists", f"{path} exists already.", next_step="Name another folder.") from error
+            write_new(path, share.to_text().encode("utf-8"))
         if forget:  # only after all three are durable
             wallet.keep_reserve(None)
     return {"set": b64u_encode(made[0].set_id), "out": [str(path) for path in paths], "forgotten": forget}
