@@ -55,8 +55,9 @@ test: $(VENV)/.dev $(VENV)/.package ## run all tests
 
 setup: $(VENV)/.dev $(VENV)/.package ## install the development tools
 
-ci-deps: setup ## install what only CI needs: a browser for tests/browser, the consensus engine where Go is
+ci-deps: setup ## install what only CI needs: a browser for tests/browser, SoftHSM, the consensus engine where Go is
 	@command -v chromium >/dev/null || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+	@command -v softhsm2-util >/dev/null || { apt-get update -qq && apt-get install -y -qq softhsm2 >/dev/null; }
 	@if command -v go >/dev/null; then $(MAKE) --no-print-directory cometbft; fi
 
 # The consensus engine, built from its released source. Needs Go 1.22; neither demo nor tests need the engine.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from lianzheng.clock import SystemClock
+
+if TYPE_CHECKING:
+    from lianzheng.crypto.sealing import CipherName
 
 __all__ = ["app"]
 
@@ -30,6 +33,12 @@ def member(
     ] = "127.0.0.1",
     internal_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the internal API.")] = 8420,
     peer_port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the peer API (mutual TLS).")] = 8421,
+    key_cipher: Annotated[
+        str, typer.Option(help="Cipher of the key file, for good: aes-256-gcm or sm4-gcm.")
+    ] = "aes-256-gcm",
+    hsm_module: Annotated[Path | None, typer.Option(help="PKCS#11 library: keys that sign stand in its token.")] = None,
+    hsm_token: Annotated[str, typer.Option(help="Label of the token in the hardware module.")] = "",
+    hsm_pin_file: Annotated[Path | None, typer.Option(help="File with the token's PIN, mode 0600.")] = None,
 ) -> None:
     """Make a member's home: sealed key store, passphrase file, API token, certificate, card, node.toml.
 
@@ -38,14 +47,23 @@ def member(
     """
     from lianzheng.identity.idnorm import normalise_number
     from lianzheng.identity.model import CreationOperation, did_of
+    from lianzheng.node.keys import KeyChoice
     from lianzheng.node.setup import MemberProfile, create_home
 
     normalise_number("USCC", "CN", uscc)
     profile = MemberProfile(name=name, type=member_type, uscc=uscc, address=address, control_group=control_group)
-    card = create_home(out, profile, chain_id, host, internal_port, peer_port)
+    choice = KeyChoice(_cipher(key_cipher), hsm_module, hsm_token, hsm_pin_file)
+    card = create_home(out, profile, chain_id, host, internal_port, peer_port, keys=choice)
     did = did_of(CreationOperation.from_json(card.did_operation))
     _CONSOLE.print(f"home    {out}\nDID     {did}\ncard    {out / 'member.json'}", markup=False)
     _CONSOLE.print("next    lianzheng init network --member …/member.json … --out genesis.json", markup=False)
+
+
+def _cipher(text: str) -> CipherName:
+    known: dict[str, CipherName] = {"aes-256-gcm": "aes-256-gcm", "sm4-gcm": "sm4-gcm"}
+    if text in known:
+        return known[text]
+    raise typer.BadParameter("Name aes-256-gcm or sm4-gcm.", param_hint="--key-cipher")
 
 
 @app.command("witness")

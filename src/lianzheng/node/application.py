@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from lianzheng.adapters.keystore.passphrase import load_passphrase
-from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.crypto.digest import sha256_raw
 from lianzheng.errors import ConfigError
 from lianzheng.flows.node_keys import newest_node_key
@@ -14,6 +12,7 @@ from lianzheng.governance.admission.model import Application, MemberApply, appli
 from lianzheng.ids import chain_of_did
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.node.config import load_config
+from lianzheng.node.keys import open_keystore
 from lianzheng.node.setup import load_card
 
 __all__ = ["create_application"]
@@ -38,6 +37,6 @@ def create_application(config_file: Path, genesis: Genesis, materials: bytes) ->
         agreement=genesis.agreement,
         materials=sha256_raw(materials),
     )
-    keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
+    keystore = open_keystore(config)
     sign = partial(keystore.sign, newest_node_key(keystore))
     return MemberApply(application=application, signature=sign(application_bytes(application)))

@@ -12,7 +12,6 @@ import structlog
 from lianzheng import __version__
 from lianzheng.adapters.consensus.embedded import EmbeddedSequencer
 from lianzheng.adapters.keystore.passphrase import load_passphrase
-from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.resolution.web import GuardedFetcher
 from lianzheng.adapters.sources.file import FileFormat, SourceFile, open_source
 from lianzheng.adapters.sources.spool import Spool
@@ -47,6 +46,7 @@ from lianzheng.compute.tasks.service import TaskService
 from lianzheng.compute.views.service import ViewService
 from lianzheng.consent.revocation import RevocationService
 from lianzheng.consent.service import ConsentService, RequesterIdentity
+from lianzheng.crypto.keystore import KeyStore
 from lianzheng.encoding.multikey import ED25519_PUB
 from lianzheng.errors import ConfigError, FormatError, NotFoundError
 from lianzheng.evidence.model import CaptureContext
@@ -84,7 +84,7 @@ from lianzheng.limits import GENESIS_BYTES_MAX, STATUS_DOCUMENT_BYTES_MAX
 from lianzheng.node.config import NodeConfig
 from lianzheng.node.engines import Engine, build_engine
 from lianzheng.node.gateways import LiveMembers, TokenBucket
-from lianzheng.node.setup import NODE_KEY
+from lianzheng.node.keys import NODE_KEY, open_keystore
 from lianzheng.node.witnesses import Witness, load_witnesses
 from lianzheng.suitability.service import SuitabilityService
 
@@ -118,7 +118,7 @@ class _Base:
     config: NodeConfig
     clock: Clock
     genesis: Genesis
-    keystore: SealedFileKeyStore
+    keystore: KeyStore
     database: Database
     peers: PeerClient
     engine: Engine
@@ -242,7 +242,7 @@ def _base(config: NodeConfig, clock: Clock) -> _Base:
     genesis = load_genesis(config)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     config.data_dir.chmod(0o700)
-    keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
+    keystore = open_keystore(config)
     directory = MemberDirectory(lambda: engine.state)
 
     witnesses = load_witnesses(config.ledger.witness)
@@ -446,7 +446,7 @@ def _alliance(
     return AllianceAssessment(consents, gate, tables, receipts, suitability, clients, state, base.clock, asks, book)
 
 
-def _client_key(keystore: SealedFileKeyStore) -> bytes:
+def _client_key(keystore: KeyStore) -> bytes:
     try:
         return keystore.get_secret(_CLIENT_KEY)
     except NotFoundError:

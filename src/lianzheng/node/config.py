@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lianzheng.errors import ConfigError
 from lianzheng.ids import Did
@@ -16,6 +16,7 @@ __all__ = [
     "CredentialsConfig",
     "GateConfig",
     "InternalConfig",
+    "KeysConfig",
     "KeystoreConfig",
     "LedgerConfig",
     "NodeConfig",
@@ -103,6 +104,29 @@ class KeystoreConfig(_Section):
     passphrase_file: Path
 
 
+class KeysConfig(_Section):
+    """Where keys that sign stand: in the sealed file, or in a hardware module. Scalars always stand in the file."""
+
+    store: Literal["file", "pkcs11"] = "file"
+    module: Path | None = None
+    """The PKCS#11 library of the module's maker."""
+    token: Annotated[str, Field(max_length=32)] = ""
+    """Label of the token."""
+    pin_file: Path | None = None
+    """Holds the user's PIN (mode 0600); a node never asks for it."""
+    prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "lianzheng"
+    """Before the labels of this node's keys, so that several nodes can share a token."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> KeysConfig:
+        given = (self.module is not None, bool(self.token), self.pin_file is not None)
+        if self.store == "pkcs11" and not all(given):
+            raise ValueError("with store = pkcs11 it needs module, token and pin_file")
+        if self.store == "file" and any(given):
+            raise ValueError("module, token and pin_file have no effect without store = pkcs11")
+        return self
+
+
 class GateConfig(_Section):
     """Limits that this member sets for itself."""
 
@@ -151,6 +175,7 @@ class NodeConfig(_Section):
     peer: PeerConfig
     ledger: LedgerConfig
     keystore: KeystoreConfig
+    keys: KeysConfig = KeysConfig()
     gate: GateConfig = GateConfig()
     suitability: SuitabilityConfig = SuitabilityConfig()
     credentials: CredentialsConfig = CredentialsConfig()
@@ -167,6 +192,7 @@ class WitnessConfig(_Section):
     peer: PeerConfig
     ledger: LedgerConfig
     keystore: KeystoreConfig
+    keys: KeysConfig = KeysConfig()
 
 
 _OF_ONE_ENGINE = {

@@ -15,11 +15,10 @@ from typing import Literal
 
 from lianzheng import registry
 from lianzheng.adapters.files import sync_folder, write_new
-from lianzheng.adapters.keystore.passphrase import create_passphrase_file
-from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.transport.certificates import create_certificate
 from lianzheng.clock import Clock
 from lianzheng.crypto.digest import sha256
+from lianzheng.crypto.keystore import KeyStore
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import ConfigError, FormatError
@@ -28,6 +27,7 @@ from lianzheng.identity.model import CreationOperation, did_of, ed25519_key
 from lianzheng.ledger.checkpoint import cosigner_key
 from lianzheng.ledger.genesis import Genesis, GenesisMember, Sequencer
 from lianzheng.limits import SCHEMA_MAX
+from lianzheng.node.keys import NODE_KEY, KeyChoice, create_keystore
 
 __all__ = [
     "NODE_KEY",
@@ -41,8 +41,6 @@ __all__ = [
 
 _CHAIN_ID = re.compile(r"[a-z0-9-]{1,32}\Z")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?\Z")
-NODE_KEY = "node"
-"""Name in the key store of the key behind ``#node``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +66,13 @@ def create_home(
     peer_port: int | None,
     validator: bytes | None = None,
     ledger: str = "",
+    keys: KeyChoice | None = None,
 ) -> GenesisMember:
     """A new home in ``folder`` and the member's public card; nothing that exists is overwritten.
 
     ``peer_port`` None makes a member without a node; ``validator`` is the Ed25519 key of its validator where the
-    network is ordered by CometBFT, ``ledger`` are further lines for [ledger]. The folder appears whole or not at all.
+    network is ordered by CometBFT, ``ledger`` are further lines for [ledger], ``keys`` where its keys stand. The
+    folder appears whole or not at all.
     Raises ``ConfigError``: ``home_exists``, ``chain_id_invalid``, ``host_invalid``; ``FormatError`` ``field_invalid``.
     """
     if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
@@ -93,28 +93,34 @@ def create_home(
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.partial")
     partial.mkdir(mode=0o700)
+    keystore = None
     try:
-        card = _fill(partial, profile, chain_id, host, internal_port, peer_port, validator, ledger)
+        keystore, section = create_keystore(partial, keys or KeyChoice())
+        lines = (ledger, section)
+        card = _fill(partial, keystore, profile, chain_id, host, internal_port, peer_port, validator, lines)
         partial.rename(folder)  # replaces an empty folder, refuses a full one
         sync_folder(folder.parent)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            if keystore is not None:
+                keystore.erase(NODE_KEY)  # one in a hardware module would outlive the folder
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
         raise
     return card
 
 
 def _fill(
     folder: Path,
+    keystore: KeyStore,
     profile: MemberProfile,
     chain_id: str,
     host: str,
     internal_port: int,
     peer_port: int | None,
     validator: bytes | None,
-    ledger: str,
+    lines: tuple[str, str],
 ) -> GenesisMember:
-    passphrase = create_passphrase_file(folder / "passphrase")
-    keystore = SealedFileKeyStore.create(folder / "keys.sealed", passphrase)
     public = keystore.generate_signing_key(NODE_KEY)
     keys = [ed25519_key("#node", public, "assertionMethod", "authentication")]
     if validator is not None:
@@ -128,8 +134,8 @@ def _fill(
     write_new(folder / "member.json", card.to_bytes(), 0o644)
     if peer_port is not None:
         engine = "embedded" if validator is None else "cometbft"
-        text = _config_text(did_of(operation), host, internal_port, peer_port, engine, ledger)
-        write_new(folder / "node.toml", text.encode(), 0o644)
+        text = _config_text(did_of(operation), host, internal_port, peer_port, engine, lines[0])
+        write_new(folder / "node.toml", (text + lines[1]).encode(), 0o644)
     return card
 
 
@@ -153,7 +159,7 @@ def create_witness_home(
         )
     cosigner_key(name, bytes(32))  # refuses what no signature line could carry, before anything is made
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    keystore = SealedFileKeyStore.create(folder / "keys.sealed", create_passphrase_file(folder / "passphrase"))
+    keystore, _ = create_keystore(folder, KeyChoice())
     public = keystore.generate_signing_key(NODE_KEY)
     certificate, private_key = create_certificate(name, host)
     write_new(folder / "peer.crt.pem", certificate.pem, 0o644)

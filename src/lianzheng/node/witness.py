@@ -12,7 +12,6 @@ import structlog
 from lianzheng.adapters.consensus.cometbft import CometEngine
 from lianzheng.adapters.consensus.embedded import EmbeddedFollower
 from lianzheng.adapters.keystore.passphrase import load_passphrase
-from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.storage.checkpoints import SqlCheckpointStore
 from lianzheng.adapters.storage.database import Database, sqlite_url
 from lianzheng.adapters.storage.explorer import SqliteTransactionIndex
@@ -34,7 +33,7 @@ from lianzheng.ledger.genesis import Genesis
 from lianzheng.node.build import read_genesis
 from lianzheng.node.config import WitnessConfig
 from lianzheng.node.engines import comet_engine, require_engine
-from lianzheng.node.setup import NODE_KEY
+from lianzheng.node.keys import NODE_KEY, open_keystore
 
 __all__ = ["WitnessNode"]
 
@@ -51,7 +50,7 @@ class WitnessNode:
         require_engine(config.ledger, genesis)
         config.data_dir.mkdir(parents=True, exist_ok=True)
         config.data_dir.chmod(0o700)
-        keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
+        keystore = open_keystore(config)
         self._config = config
         directory = MemberDirectory(lambda: self.engine.state)
         self._peers = PeerClient(config.peer.certificate, config.peer.private_key, partial(_address, directory))
