@@ -14,6 +14,7 @@ from lianzheng.adapters.keystore.sealed_wallets import SealedWalletStore
 from lianzheng.clock import ManualClock
 from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB
 from lianzheng.errors import LianzhengError
+from lianzheng.identity.credentials import CONTEXT
 from lianzheng.identity.credentials.contexts import CREDENTIALS_V2
 from lianzheng.identity.credentials.enveloped import envelop
 from lianzheng.identity.credentials.keys import ProofKey, ProofSigner, did_key
@@ -140,7 +141,11 @@ async def test_an_envelope_is_taken_and_passed_on(network: Network) -> None:
         ({"validUntil": rfc3339(START_MS - 10**6), "validFrom": None}, "credential_expired"),
         ({"validFrom": rfc3339(START_MS + 10**8)}, "credential_not_yet_valid"),
         ({"issuer": "did:example:another"}, "credential_issuer_mismatch"),
-        ({"type": ["VerifiableCredential", "MembershipCredential"]}, "credential_schema_invalid"),
+        ({"type": ["VerifiableCredential", "MembershipCredential"]}, "credential_context_refused"),
+        (
+            {"type": ["VerifiableCredential", "MembershipCredential"], "@context": [CONTEXT[0], dict(CONTEXT[1])]},
+            "credential_schema_invalid",
+        ),
         ({"type": ["AlumniCredential"]}, "credential_malformed"),
         ({"description": "x" * 70_000}, "too_large"),
     ],

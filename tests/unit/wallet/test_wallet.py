@@ -162,5 +162,5 @@ def test_the_access_log_is_kept(tmp_path: Path) -> None:
 
 def test_a_seed_never_shows_in_a_representation() -> None:
     wallet = Wallet.create("one", CHAIN, Wallets(), ManualClock(START_MS), test_network=True, seed=b"\x07" * 32)
-    assert "\\x07" not in repr(wallet._state)
+    assert "\\x07" * 8 not in repr(wallet._state)  # a salt shows, and may hold one such byte
     assert G1.generator() * holder_secret(b"\x07" * 32, CHAIN) != G1.generator()
