@@ -103,20 +103,41 @@ def message_seeds() -> dict[str, tuple[type[Record], bytes]]:
         "gate-batch": GateBatch(calls=(call.to_bytes(),)),
         "gate-answer": answer,
         "gate-batch-answer": GateBatchAnswer(answers=(GateAnswered(answer=answer.to_bytes()),)),
-        "access-challenge": AccessChallenge(chain_id=CHAIN, member=BETA.did, nonce=bytes(56)),
-        "access-query": AccessQuery(
-            chain_id=CHAIN, member=BETA.did, rk=digest, not_after="2026-12-31", h=digest, skip=0, nonce=bytes(56),
-            signature=signature,
-        ),
-        "access-answer": AccessAnswer(
-            chain_id=CHAIN, member=BETA.did, key_id="#node", query=digest, cid=digest, more=False, time_ms=START_MS,
-            uses=(AccessUse(request=request, answered_ms=START_MS, bands={"I01": 3}),), signature=signature,
-        ),
+        **_accesses(digest, signature, request),
         "wallet-copy": _copy(digest),
         "snapshot-manifest": save(machine)[0],
         "state-path": machine.state_path("network")[1],
-    }  # fmt: skip
+    }
     return {name: (type(record), record.to_bytes()) for name, record in records.items()}
+
+
+def _accesses(digest: bytes, signature: bytes, request: GateRequest) -> dict[str, Record]:
+    """What a wallet asks a member for the uses of a consent, and is answered."""
+    use = AccessUse(request=request, answered_ms=START_MS, bands={"I01": 3})
+    return {
+        "access-challenge": AccessChallenge(chain_id=CHAIN, member=BETA.did, nonce=bytes(56)),
+        "access-query": AccessQuery(
+            chain_id=CHAIN,
+            member=BETA.did,
+            rk=digest,
+            not_after="2026-12-31",
+            h=digest,
+            skip=0,
+            nonce=bytes(56),
+            signature=signature,
+        ),
+        "access-answer": AccessAnswer(
+            chain_id=CHAIN,
+            member=BETA.did,
+            key_id="#node",
+            query=digest,
+            cid=digest,
+            more=False,
+            time_ms=START_MS,
+            uses=(use,),
+            signature=signature,
+        ),
+    }
 
 
 def _copy(secret: bytes) -> WalletBackup:
