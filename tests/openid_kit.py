@@ -25,9 +25,9 @@ from lianzheng.flows.openid import OpenIdDesk
 from lianzheng.identity.credentials.keys import ProofSigner, did_key_signer
 from lianzheng.identity.openid.issuer import PRE_AUTHORIZED
 from lianzheng.node.build import Parts, build
-from lianzheng.node.config import OpenIdConfig
-from lianzheng.node.setup import NODE_KEY
-from node_kit import make_network
+from lianzheng.node.config import OpenIdConfig, load_config
+from lianzheng.node.setup import NODE_KEY, create_genesis, create_home, load_card
+from node_kit import CHAIN, make_network, profile
 
 JWT_LEVEL = "SuitabilityLevelCredential.jwt_vc_json"
 LDP_LEVEL = "SuitabilityLevelCredential.ldp_vc"
@@ -73,6 +73,7 @@ class OpenIdNode:
     http: httpx.AsyncClient
     node: NodeClient
     operator: httpx.AsyncClient
+    home: Path
     member: ProofSigner
     """The member's own key: a did:lz that stands on the ledger."""
 
@@ -135,16 +136,36 @@ class OpenIdNode:
         return str((await self.http.post(f"{self.base}/nonce")).json()["c_nonce"])
 
 
+def member_signer(home: Path) -> ProofSigner:
+    """The key of the member whose home this is, under its did:lz."""
+    config = load_config(home / "node.toml")
+    keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
+    return ProofSigner(f"{config.did}#{NODE_KEY}", ED25519_PUB, partial(keystore.sign, NODE_KEY))
+
+
+def found_network(folder: Path, clock: ManualClock, others: int) -> None:
+    """Another genesis for the home in ``folder``: with more founders, each of a control group of its own."""
+    homes = [folder.parent / f"other-{number}" for number in range(2, 2 + others)]
+    cards = [load_card(folder / "member.json")]
+    for number, home in enumerate(homes, 2):
+        cards.append(create_home(home, profile(number, f"group-{number}"), CHAIN, "127.0.0.1", 0, 0))
+    genesis = create_genesis(CHAIN, tuple(cards), b"agreement", {"test_network": 1, "token_version_min": 1}, clock)
+    for home in (folder, *homes):
+        (home / "genesis.json").write_bytes(genesis.to_bytes())
+
+
 @asynccontextmanager
-async def openid_node(folder: Path, path: str = "/openid") -> AsyncIterator[OpenIdNode]:
+async def openid_node(folder: Path, path: str = "/openid", *, others: int = 0) -> AsyncIterator[OpenIdNode]:
+    """``others``: further founders of the network, whose homes stand beside ``folder`` and do not run."""
     clock = ManualClock()
     (port,) = free_ports("127.0.0.1", 1)
     base = f"http://127.0.0.1:{port}{path}"
     openid = OpenIdConfig(enabled=True, base_url=base, port=port, requests_per_minute=100_000)
     config = make_network(folder, clock).model_copy(update={"openid": openid})
+    if others:
+        found_network(folder, clock, others)
     parts = build(config, clock)
-    keystore = SealedFileKeyStore.open(config.keystore.path, load_passphrase(config.keystore.passphrase_file))
-    member = ProofSigner(f"{config.did}#{NODE_KEY}", ED25519_PUB, partial(keystore.sign, NODE_KEY))
+    member = member_signer(folder)
     await parts.database.open()
     await parts.engine.start()
     inside = HttpServer(create_internal_app(parts.services), "127.0.0.1", 0)
@@ -159,7 +180,7 @@ async def openid_node(folder: Path, path: str = "/openid") -> AsyncIterator[Open
         NodeClient(at) as node,
         httpx.AsyncClient(base_url=at, headers=headers, trust_env=False) as operator,
     ):
-        yield OpenIdNode(parts, clock, base, http, node, operator, member)
+        yield OpenIdNode(parts, clock, base, http, node, operator, folder, member)
     for server in (inside, outside):
         await server.stop()
     await parts.peers.close()

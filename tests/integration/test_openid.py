@@ -15,14 +15,28 @@ from joserfc.jwk import OKPKey
 from lianzheng.encoding.binary import b64u_encode, multibase_decode
 from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB
 from lianzheng.errors import RefusedError
-from openid_kit import JWT_LEVEL, LDP_LEVEL, OpenIdNode, openid_node, query, wallet_signer
+from lianzheng.identity.credentials import CONTEXT
+from lianzheng.identity.credentials.enveloped import envelop
+from lianzheng.identity.credentials.verifiable import rfc3339
+from lianzheng.identity.openid.formats import packed
+from lianzheng.identity.openid.wallet import HeldVc
+from openid_kit import (
+    JWT_LEVEL,
+    LDP_LEVEL,
+    OpenIdNode,
+    level,
+    member_signer,
+    openid_node,
+    query,
+    wallet_signer,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def net(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OpenIdNode]:
-    async with openid_node(tmp_path_factory.mktemp("openid") / "home") as running:
+    async with openid_node(tmp_path_factory.mktemp("openid") / "home", others=1) as running:
         yield running
 
 
@@ -108,9 +122,9 @@ async def test_values_that_do_not_match_are_not_chosen(net: OpenIdNode) -> None:
     holder = net.holder()
     made = await net.offer()
     held = await holder.receive(await holder.offer(made["uri"]), made["tx_code"])
-    level: Any = {"path": ["credentialSubject", "level"]}
+    by_level: Any = {"path": ["credentialSubject", "level"]}
     for values, fits in ((["C4", "C5"], False), (["C3"], True)):
-        asked = await net.ask(query(claims=[{**level, "values": values}]))
+        asked = await net.ask(query(claims=[{**by_level, "values": values}]))
         request = await holder.request(asked["uri"])
         if fits:
             assert holder.choose(request, held) == {"level": held}
@@ -153,3 +167,30 @@ async def test_another_library_reads_what_is_issued_and_asked(net: OpenIdNode) -
     asked = jws.deserialize_compact(token, key, algorithms=["EdDSA"])
     assert asked.headers()["typ"] == "oauth-authz-req+jwt"
     assert json.loads(asked.payload or b"")["client_id"] == link["client_id"][0]
+
+
+async def test_another_members_credential(net: OpenIdNode) -> None:
+    """What the wallet got elsewhere counts by the rule for members; what a stranger signed counts by none."""
+    holder = net.holder()
+    for by, code in ((member_signer(net.home.parent / "other-2"), None), (wallet_signer(50), "issuer_not_trusted")):
+        issuer = by.verification_method.partition("#")[0]
+        document = {
+            "@context": [CONTEXT[0], dict(CONTEXT[1])],
+            "id": "urn:uuid:58172aac-d8ba-11ed-83dd-0b3aef56cc33",
+            "type": ["VerifiableCredential", "SuitabilityLevelCredential"],
+            "issuer": issuer,
+            "validFrom": rfc3339(net.clock.now_ms()),
+            **level(id=holder.did),
+        }
+        held = HeldVc("jwt_vc_json", packed(envelop(document, by)))
+        asked = await net.ask()
+        request = await holder.request(asked["uri"])
+        chosen = holder.choose(request, [held])
+        if code is None:
+            await holder.present(request, chosen)
+            (presented,) = (await net.result(asked))["presented"]
+            assert (presented["issuer"], presented["trust"]) == (issuer, "member")
+            continue
+        with pytest.raises(RefusedError):
+            await holder.present(request, chosen)
+        assert (await net.result(asked))["error"] == code

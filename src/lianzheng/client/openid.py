@@ -28,6 +28,7 @@ from lianzheng.identity.openid.issuer import PRE_AUTHORIZED
 from lianzheng.identity.openid.jwe import encrypt_response
 from lianzheng.identity.openid.proof import make_proof
 from lianzheng.identity.openid.request import PresentationRequest, read_parameters, read_request_object
+from lianzheng.identity.openid.verifier import REQUEST_TYP
 from lianzheng.identity.openid.wallet import HeldVc, content_of, make_presentation
 from lianzheng.identity.resolution.keys import published_key
 from lianzheng.limits import OPENID_BODY_BYTES_MAX, OPENID_FORM_FIELDS_MAX
@@ -36,6 +37,7 @@ __all__ = ["FindKey", "OpenIdHolder", "resolved_keys"]
 
 FindKey = Callable[[str, str], Awaitable[ProofKey]]
 """(verification method, purpose) → the key, from the ledger or wherever the DID's method says; else it raises."""
+_REQUEST_OBJECT = {"accept": f"application/{REQUEST_TYP}"}
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -129,11 +131,10 @@ class OpenIdHolder:
             token = query["request"]
         elif query.get("request_uri_method") == "post":
             nonce = b64u_encode(secrets.token_bytes(16))
-            token = (await self._send("POST", query["request_uri"], data={"wallet_nonce": nonce})).decode(
-                "ascii", "replace"
-            )
+            form = {"wallet_nonce": nonce}
+            token = await self._text("POST", query["request_uri"], data=form, headers=_REQUEST_OBJECT)
         else:
-            token = (await self._send("GET", query["request_uri"])).decode("ascii", "replace")
+            token = await self._text("GET", query["request_uri"], headers=_REQUEST_OBJECT)
         return await read_request_object(
             token, query.get("client_id", ""), self._find_key, self._clock.now_ms(), wallet_nonce=nonce
         )
@@ -221,6 +222,9 @@ class OpenIdHolder:
         if content.get("type") != types or not _is_bound(content, self.did):
             raise VerificationError("openid_credential_foreign", "The credential is another, or about somebody else.")
         return HeldVc(configuration["format"], value)
+
+    async def _text(self, method: str, url: object, **arguments: Any) -> str:
+        return (await self._send(method, url, **arguments)).decode("ascii", "replace")
 
     async def _json(self, method: str, url: object, **arguments: Any) -> JsonObject:
         data = await self._send(method, url, **arguments)
