@@ -436,6 +436,9 @@ DCQL_CREDENTIALS_MAX = 16
 DCQL_CLAIMS_MAX = 64
 """Claims of a credential query, and names in one of its sets; our kinds have under twenty."""
 
+DCQL_CLAIMS_TOTAL_MAX = 256
+"""Claims of a whole query, each of which is looked for in every credential held."""
+
 DCQL_PATH_MAX = 16
 """Steps of a claims path pointer: as deep as a document may be (``JSON_DEPTH_MAX``)."""
 
@@ -445,8 +448,8 @@ DCQL_VALUES_MAX = 64
 DCQL_SETS_MAX = 32
 """Alternatives of a set, and sets of a query."""
 
-DCQL_SELECTED_MAX = 4096
-"""Elements that one claims path selects; a null multiplies them."""
+DCQL_SELECTED_MAX = 1024
+"""Elements that one claims path selects; a null multiplies them. With 256 claims a tenth of a second a credential."""
 
 DCQL_TEXT_MAX = 300
 """Characters of a name, type or authority in a query."""

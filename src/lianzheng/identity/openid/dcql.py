@@ -15,6 +15,7 @@ from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import FormatError, RefusedError
 from lianzheng.limits import (
     DCQL_CLAIMS_MAX,
+    DCQL_CLAIMS_TOTAL_MAX,
     DCQL_CREDENTIALS_MAX,
     DCQL_PATH_MAX,
     DCQL_SELECTED_MAX,
@@ -139,6 +140,8 @@ def parse_query(value: Any) -> Query:
     names = [one.id for one in credentials]
     if len(set(names)) != len(names):
         raise _bad("credentials: one id stands twice")
+    if sum(len(one.claims) for one in credentials) > DCQL_CLAIMS_TOTAL_MAX:
+        raise _too_large("claims")
     sets: tuple[CredentialSet, ...] = ()
     if "credential_sets" in root:
         listed = _list(root["credential_sets"], DCQL_SETS_MAX, "credential_sets")
@@ -183,9 +186,9 @@ def match(query: CredentialQuery, held: Held) -> tuple[tuple[Component, ...], ..
     wanted = {(one.type, value) for one in query.authorities for value in one.values}
     if wanted and not wanted & held.authorities:
         return None
-    found = {number: one.path for number, one in enumerate(query.claims) if _claim_holds(one, held)}
     if not query.claim_sets:
-        return tuple(found.values()) if len(found) == len(query.claims) else None
+        return tuple(one.path for one in query.claims) if all(_claim_holds(one, held) for one in query.claims) else None
+    found = {number: one.path for number, one in enumerate(query.claims) if _claim_holds(one, held)}
     by_id = {query.claims[number].id: path for number, path in found.items()}
     for names in query.claim_sets:
         if all(name in by_id for name in names):
@@ -248,7 +251,8 @@ def _claim_holds(claim: ClaimQuery, held: Held) -> bool:
         return False
     if not claim.values:
         return True
-    return any(type(one) is type(value) and one == value for one in selected for value in claim.values)
+    wanted = {(type(value), value) for value in claim.values}
+    return any(isinstance(one, str | int) and (type(one), one) in wanted for one in selected)
 
 
 def _credential(value: Any, place: str) -> CredentialQuery:

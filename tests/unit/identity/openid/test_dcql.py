@@ -323,6 +323,11 @@ def test_unknown_members_are_ignored() -> None:
     [
         {"credentials": [{"id": f"c{n}", "format": "ldp_vc", "meta": {}} for n in range(DCQL_CREDENTIALS_MAX + 1)]},
         simple(claims=[CLAIM] * (DCQL_CLAIMS_MAX + 1)),
+        {
+            "credentials": [
+                {"id": f"c{n}", "format": "ldp_vc", "meta": {}, "claims": [CLAIM] * DCQL_CLAIMS_MAX} for n in range(5)
+            ]
+        },
         simple(claims=[{"path": ["x"] * 1000}]),
         simple(claims=[{**CLAIM, "values": list(range(DCQL_VALUES_MAX + 1))}]),
         simple(meta={"type_values": [["x"]] * 10_000}),
