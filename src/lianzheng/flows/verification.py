@@ -37,13 +37,15 @@ class Demand:
     """What the caller asks for, beside the product's rules.
 
     ``methods``: DID methods of signers that are looked at. ``issuers``: whom the caller trusts by itself, whatever
-    the ledger says. ``kinds``: only these, where any are named. Of a presentation: ``challenge``, ``domain``, and
+    the ledger says. ``kinds``: only these, where any are named. ``suites``: a credential carries a proof of each, for a
+    verifier that counts on one of a dual credential's two worlds. Of a presentation: ``challenge``, ``domain``, and
     ``any_subject``, where credentials about others than the holder are taken too.
     """
 
     methods: frozenset[str] = frozenset({"lz"})
     issuers: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
+    suites: frozenset[str] = frozenset()
     challenge: str | None = None
     domain: str | None = None
     any_subject: bool = False
@@ -95,7 +97,7 @@ class CredentialVerifier:
         ring = await self._keys.keys_of(document, "assertionMethod", demand.methods)
         # Of our kinds the context is known and the claims are listed: every word has a meaning without JSON-LD.
         linked = kind_of(document) is None
-        policy = CredentialPolicy(now_ms=self._clock.now_ms(), resolve_key=ring, linked=linked)
+        policy = CredentialPolicy(self._clock.now_ms(), ring, linked=linked, required_suites=demand.suites)
         verified = await asyncio.to_thread(verify_vc, document, policy)
         signed, kind = verified.document, kind_of(verified.document)
         if demand.kinds and (kind is None or kind.name not in demand.kinds):

@@ -151,6 +151,10 @@ async def test_signers_of_other_methods_are_taken_only_where_the_caller_says_so(
     assert (trusted["trust"]["rule"], trusted["kind"]) == ("named", None)
     narrowed = await verified(node, foreign, methods=["key"], issuers=[foreign["issuer"]], kinds=["KycCredential"])
     assert narrowed["code"] == "credential_kind_refused"
+    sm2 = await verified(node, foreign, methods=["key"], issuers=[foreign["issuer"]], suites=["lz-sm2-jcs-2026"])
+    assert sm2["code"] == "proof_suite_missing"
+    enveloped = await verified(node, await issued(node, cryptosuite="vc+jwt"), suites=["eddsa-jcs-2022"])
+    assert enveloped["code"] == "proof_suite_missing", "an envelope is no way around it"
     # A name from the ledger is not enough: the proof must be of the issuer's own key.
     posing = {**foreign, "issuer": node.services.did}
     assert (await verified(node, posing, methods=["key", "lz"]))["code"] in {

@@ -66,6 +66,8 @@ class VerifyOptions(_Body):
     """Issuers that the caller trusts by itself, whatever the ledger says."""
     kinds: Texts = []
     """Only these kinds, where any are named."""
+    suites: Texts = []
+    """Cryptosuites of which a credential must carry a proof each."""
     anySubject: bool = False  # noqa: N815 - in the manner of VCALM
     """A presentation may hold credentials about others than its holder."""
     language: Language = "zh"
@@ -311,6 +313,7 @@ def _demand(options: VerifyOptions) -> Demand:
         methods=frozenset(options.methods),
         issuers=frozenset(options.issuers),
         kinds=frozenset(options.kinds),
+        suites=frozenset(options.suites),
         challenge=options.challenge,
         domain=options.domain,
         any_subject=options.anySubject,

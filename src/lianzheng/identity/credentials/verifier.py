@@ -74,6 +74,8 @@ def verify_vc(document: JsonObject, policy: CredentialPolicy) -> VerifiedCredent
     ``check_status`` raises.
     """
     if is_enveloped(document):
+        if policy.required_suites:
+            raise VerificationError("proof_suite_missing", "An envelope carries no proof of a cryptosuite.")
         payload, key = open_envelope(document, policy.resolve_key, "assertionMethod")
         _, document = split_claims(payload, policy.now_ms)
         check_credential(document, linked=policy.linked)
