@@ -18,8 +18,6 @@ from lianzheng.errors import ConfigError, UnavailableError
 
 __all__ = ["Connection", "connect"]
 
-_CALLERS = (exceptions.ObjectHandleInvalid, exceptions.KeyHandleInvalid)
-"""What a store deals with itself; everything else the module says means that it cannot be used now."""
 _connections: dict[tuple[str, str], Connection] = {}
 _guard = threading.Lock()
 
@@ -57,15 +55,14 @@ class Connection:
     def session(self) -> Iterator[Any]:
         """The session, for this thread alone. Raises ``UnavailableError`` ``hsm_unreachable`` and as :func:`connect`.
 
-        After any error of the module the session counts as lost, and the next use opens another.
+        After any error of the module that the caller has not dealt with the session counts as lost, and the next use
+        opens another.
         """
         with self._lock:
             if self._session is None:
                 self._session = self._open(self._pin or b"")
             try:
                 yield self._session
-            except _CALLERS:
-                raise
             except exceptions.PKCS11Error as error:
                 self._session = None
                 raise _unreachable(type(error).__name__) from error

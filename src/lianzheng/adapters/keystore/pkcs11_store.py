@@ -30,6 +30,15 @@ _CURVES: dict[KeyKind, tuple[KeyType, Mechanism, bytes]] = {
 }
 _PRIVATE = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.PRIVATE: True}
 _TRIAL = b"lianzheng/pkcs11/trial"
+_CANNOT = (
+    pkcs11.exceptions.AttributeTypeInvalid,
+    pkcs11.exceptions.AttributeValueInvalid,
+    pkcs11.exceptions.DomainParamsInvalid,
+    pkcs11.exceptions.FunctionNotSupported,
+    pkcs11.exceptions.MechanismInvalid,
+    pkcs11.exceptions.MechanismParamInvalid,
+    pkcs11.exceptions.TemplateInconsistent,
+)
 _HANDLE_GONE = (pkcs11.exceptions.ObjectHandleInvalid, pkcs11.exceptions.KeyHandleInvalid)
 
 
@@ -61,15 +70,10 @@ class Pkcs11SigningStore:
         with self._connection.session() as session:
             if self._objects(session, label):
                 raise ConflictError("key_exists", "The key store has a key of this name.", detail=name)
-            key_type, mechanism, parameters = _CURVES[kind]
-            domain = session.create_domain_parameters(key_type, {Attribute.EC_PARAMS: parameters}, local=True)
-            domain.generate_keypair(
-                store=True,
-                label=label,
-                id=sha256_raw(label.encode())[:16],
-                mechanism=mechanism,
-                private_template=_PRIVATE,
-            )
+            try:
+                _generate(session, label, kind)
+            except _CANNOT as error:
+                raise _unusable("The module does not make keys of this kind.") from error
         with self._undone_unless_usable(name):
             public = self.public_key(name)
             _check_signature(kind, public, self.sign(name, _TRIAL))
@@ -155,6 +159,13 @@ class Pkcs11SigningStore:
                 if isinstance(error, VerificationError)
                 else error
             ) from None
+
+
+def _generate(session: Any, label: str, kind: KeyKind) -> None:
+    key_type, mechanism, parameters = _CURVES[kind]
+    domain = session.create_domain_parameters(key_type, {Attribute.EC_PARAMS: parameters}, local=True)
+    name = sha256_raw(label.encode())[:16]
+    domain.generate_keypair(store=True, label=label, id=name, mechanism=mechanism, private_template=_PRIVATE)
 
 
 def _check_signature(kind: KeyKind, public: bytes, signature: bytes) -> None:

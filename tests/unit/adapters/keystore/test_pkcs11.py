@@ -11,6 +11,7 @@ import pkcs11
 import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 
+from lianzheng.adapters.keystore import pkcs11_store
 from lianzheng.adapters.keystore.pkcs11_store import Pkcs11SigningStore, _raw_point
 from lianzheng.crypto import ed25519
 from lianzheng.errors import ConfigError, LianzhengError, UnavailableError
@@ -142,6 +143,31 @@ def test_a_token_that_is_gone(tmp_path: Path) -> None:
         util("--delete-token", "--token", token.label, settings=settings)
         said, _ = process.communicate("go\n", timeout=30)
     assert said.splitlines() == ["NotFoundError key_unknown"] * 2
+
+
+def test_a_module_that_cannot_do_it_says_so_and_keeps_nothing(token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = _open(token)
+    unknown = (KeyType.EC_EDWARDS, Mechanism.X9_42_DH_KEY_PAIR_GEN, b"\x13\x0cedwards25519")
+    monkeypatch.setitem(pkcs11_store._CURVES, "Ed25519", unknown)
+    with pytest.raises(ConfigError) as caught:
+        store.generate_signing_key("node")
+    assert _code(caught) == "hsm_key_unusable"
+    monkeypatch.undo()
+    monkeypatch.setattr(pkcs11_store, "_TRIAL", b"\0")
+    monkeypatch.setattr(Pkcs11SigningStore, "sign", lambda *_: bytes(64))  # a module that signs something else
+    with pytest.raises(ConfigError) as caught:
+        store.generate_signing_key("node")
+    assert _code(caught) == "hsm_key_unusable"
+    monkeypatch.undo()
+    assert store.names() == []
+
+
+def test_an_error_of_the_module_in_the_midst_is_typed(token: Token) -> None:
+    store = _open(token)
+    with pytest.raises(UnavailableError) as caught, store._connection.session():
+        raise pkcs11.exceptions.ObjectHandleInvalid
+    assert (_code(caught), caught.value.detail) == ("hsm_unreachable", "ObjectHandleInvalid")
+    assert store.names() == []
 
 
 def test_forms_of_a_public_point() -> None:
