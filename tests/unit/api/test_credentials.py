@@ -10,7 +10,9 @@ import httpx
 import pytest
 
 from credential_kit import CREATED, signed
+from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.adapters.storage.status import SqlStatusStore
+from lianzheng.crypto import ed25519
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.jcs import encode_w3c
 from lianzheng.encoding.multikey import ED25519_PUB
@@ -330,3 +332,13 @@ async def test_lists_are_signed_anew_under_a_key_that_stands(node: LocalNode, mo
     after = await node.services.credentials.status_list(name)
     assert after != before
     assert (await verified(node, credential))["verified"] is True
+
+
+async def test_nothing_leaves_that_does_not_verify(node: LocalNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the key is rotated between the choice of the time and the signature."""
+    await issued(node)  # the lists are published
+    monkeypatch.setattr(SealedFileKeyStore, "sign", lambda *_: ed25519.sign(b"k" * 32, b"another key's"))
+    for suite in ("eddsa-jcs-2022", "eddsa-rdfc-2022", "vc+jwt"):
+        asked = {"credential": level(), "options": {"cryptosuite": suite}}
+        answer = await post(node, "/credentials/issue", asked)
+        assert (answer.status_code, answer.json()["code"]) == (503, "credential_key_changed")
