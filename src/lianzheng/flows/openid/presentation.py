@@ -6,6 +6,7 @@ closed registry, which has none for sales. An answer counts once and whole: one 
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -192,7 +193,7 @@ class PresentationDesk:
         made = self._by_id.get(transaction)
         if made is None:
             raise NotFoundError("openid_request_unknown", "No such request, or its result was forgotten.")
-        if made.response_code and made.response_code != response_code:
+        if made.response_code and not hmac.compare_digest(made.response_code.encode(), (response_code or "").encode()):
             raise RefusedError("openid_response_code_wrong", "The result needs the code of the wallet's redirect.")
         return made.state, made.error, made.presented
 
