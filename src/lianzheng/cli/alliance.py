@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lianzheng.cli.output import show
-from lianzheng.cli.session import Config, Json, ask_node
+from lianzheng.cli.session import ID, Config, Json, ask_node
 
 if TYPE_CHECKING:
     from lianzheng.client.http import NodeClient
@@ -124,7 +124,7 @@ def motions(
 _DIGESTS = ("reason", "prev", "document", "report", "review", "incident")
 
 
-@app.command("vote")
+@app.command("vote", context_settings=ID)
 def vote(
     motion: Annotated[str, typer.Argument(help="Id of the motion, as `alliance motions` shows it.")],
     ballot: Annotated[Ballot, typer.Argument(help="This control group's only word on it.")],
@@ -288,7 +288,7 @@ def incidents(config: Config, as_json: Json = False) -> None:
     show(found, as_json, ("category 类别", "grade 级别", "status 状态", "stops 已停用", "incident 编号"), rows)
 
 
-@app.command("contain")
+@app.command("contain", context_settings=ID)
 def contain(
     number: Annotated[str, typer.Argument(metavar="INCIDENT", help="Id of the incident.")],
     scope: Annotated[Scope, typer.Argument(help="What kind of thing is to stop.")],
@@ -300,7 +300,7 @@ def contain(
     _act(config, "incident.contain", {"incident": number, "scope": scope.value, "target": target}, as_json)
 
 
-@app.command("close")
+@app.command("close", context_settings=ID)
 def close(
     number: Annotated[str, typer.Argument(metavar="INCIDENT", help="Id of the incident.")],
     config: Config,

@@ -10,7 +10,7 @@ import typer
 
 from lianzheng.cli.documents import read_input
 from lianzheng.cli.output import say, show, show_json, table
-from lianzheng.cli.session import Config, Json, ask_node, save_new, segment
+from lianzheng.cli.session import ID, Config, Json, ask_node, save_new, segment
 
 if TYPE_CHECKING:
     from lianzheng.client.http import NodeClient
@@ -100,7 +100,7 @@ def list_consents(
     show(found, as_json, ("consent 授权", "status 状态", "tokens 令牌"), rows)
 
 
-@app.command("show")
+@app.command("show", context_settings=ID)
 def show_consent(
     consent: _Id,
     config: Config,
@@ -111,7 +111,7 @@ def show_consent(
     _print(ask_node(config, lambda node: _show_when(node, consent, settled=wait)), as_json)
 
 
-@app.command("withdraw")
+@app.command("withdraw", context_settings=ID)
 def withdraw(consent: _Id, config: Config, as_json: Json = False) -> None:
     """Withdraw at the counter, on the client's word: no new use from now on. The wallet can do it alone."""
     found = ask_node(config, lambda node: node.post(f"/api/v1/consents/{segment(consent)}/withdrawal"))

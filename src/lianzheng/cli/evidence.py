@@ -11,7 +11,7 @@ import typer
 from lianzheng.cli.documents import read_input
 from lianzheng.cli.exits import OK, REFUSED, UNANCHORED, UNAVAILABLE
 from lianzheng.cli.output import say, show, show_json, table
-from lianzheng.cli.session import Config, Json, ask_node, save_new, segment
+from lianzheng.cli.session import ID, Config, Json, ask_node, save_new, segment
 
 if TYPE_CHECKING:
     from lianzheng.client.http import NodeClient
@@ -92,7 +92,7 @@ def documents(case_id: _Case, config: Config, as_json: Json = False) -> None:
     show(found, as_json, ("name 名称", "type 类型", "bytes 字节", "sha256"), rows)
 
 
-@app.command("document")
+@app.command("document", context_settings=ID)
 def document_bytes(
     sha256: Annotated[str, typer.Argument(help="Digest, as `evidence documents` prints it.")],
     config: Config,

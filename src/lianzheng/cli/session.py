@@ -13,10 +13,12 @@ import typer
 if TYPE_CHECKING:
     from lianzheng.client.http import NodeClient
 
-__all__ = ["Config", "Json", "ask_node", "check_new", "save_new", "segment"]
+__all__ = ["ID", "Config", "Json", "ask_node", "check_new", "save_new", "segment"]
 
 Config = Annotated[Path, typer.Option(help="node.toml of the running node.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document; errors as problem+json on standard error.")]
+ID = {"ignore_unknown_options": True}
+"""Settings of a command that takes an id: one in 64 of those begins with a dash, and is no option for that."""
 T = TypeVar("T")
 _SEGMENT = re.compile(r"(?!\.+\Z)[A-Za-z0-9._:-]{1,200}")
 

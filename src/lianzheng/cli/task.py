@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lianzheng.cli.output import say, show, show_json, table
-from lianzheng.cli.session import Config, Json, ask_node, segment
+from lianzheng.cli.session import ID, Config, Json, ask_node, segment
 
 if TYPE_CHECKING:
     from lianzheng.client.http import NodeClient
@@ -101,13 +101,13 @@ def propose(
     say(*(f"  to be approved by {one}" for one in found["providers"]))
 
 
-@app.command("approve")
+@app.command("approve", context_settings=ID)
 def approve(task: _Task, config: Config, as_json: Json = False) -> None:
     """Approve as a named provider: this node answers from now on."""
     _sent(ask_node(config, lambda node: node.post(f"/api/v1/tasks/{segment(task)}/approval")), as_json)
 
 
-@app.command("refuse")
+@app.command("refuse", context_settings=ID)
 def refuse(
     task: _Task,
     config: Config,
@@ -132,7 +132,7 @@ def list_tasks(config: Config, as_json: Json = False) -> None:
     show(found, as_json, ("task 任务", "status 状态", "purpose 目的", "until 期限"), rows)
 
 
-@app.command("show")
+@app.command("show", context_settings=ID)
 def show_task(task: _Task, config: Config, as_json: Json = False) -> None:
     """One contract with each provider's decision and report."""
     found = ask_node(config, lambda node: node.get(f"/api/v1/tasks/{segment(task)}"))
@@ -149,13 +149,13 @@ def show_task(task: _Task, config: Config, as_json: Json = False) -> None:
     table(("provider 提供机构", "decision 决定", "reported uses 申报次数"), rows)
 
 
-@app.command("report")
+@app.command("report", context_settings=ID)
 def report(task: _Task, config: Config, as_json: Json = False) -> None:
     """Post this provider's counts of uses."""
     _sent(ask_node(config, lambda node: node.post(f"/api/v1/tasks/{segment(task)}/report")), as_json)
 
 
-@app.command("check")
+@app.command("check", context_settings=ID)
 def check(
     task: _Task,
     config: Config,
@@ -170,7 +170,7 @@ def check(
     show(found, as_json, ("fits 相符", "consents 授权", "uses 次数"), [row])
 
 
-@app.command("close")
+@app.command("close", context_settings=ID)
 def close(
     task: _Task,
     config: Config,

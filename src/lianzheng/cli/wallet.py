@@ -11,7 +11,7 @@ import typer
 from lianzheng.cli import wallet_credentials, wallet_safety
 from lianzheng.cli.documents import Document, read_document, read_object
 from lianzheng.cli.output import say, show, show_json, table
-from lianzheng.cli.session import Json, check_new, save_new
+from lianzheng.cli.session import ID, Json, check_new, save_new
 from lianzheng.cli.wallet_options import Folder, MaybeNodes, Nodes
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def consent(
         say("delivered; the member's promise that it is on record holds")
 
 
-@app.command("withdraw")
+@app.command("withdraw", context_settings=ID)
 def withdraw(consent: _Consent, folder: Folder, nodes: Nodes, as_json: Json = False) -> None:
     """Withdraw a consent at any member's node: no new use from now on. Again, it does the same."""
     from lianzheng.cli import wallet_acts as acts
@@ -214,7 +214,7 @@ def withdraw(consent: _Consent, folder: Folder, nodes: Nodes, as_json: Json = Fa
     _switched(acts.run(nodes, lambda clients: acts.withdraw(folder, clients, consent)), as_json)
 
 
-@app.command("pause")
+@app.command("pause", context_settings=ID)
 def pause(consent: _Consent, folder: Folder, nodes: Nodes, as_json: Json = False) -> None:
     """Pause a consent until it is resumed; at most four times a day."""
     from lianzheng.cli import wallet_acts as acts
@@ -222,7 +222,7 @@ def pause(consent: _Consent, folder: Folder, nodes: Nodes, as_json: Json = False
     _switched(acts.run(nodes, lambda clients: acts.switch(folder, clients, consent, resume=False)), as_json)
 
 
-@app.command("resume")
+@app.command("resume", context_settings=ID)
 def resume(consent: _Consent, folder: Folder, nodes: Nodes, as_json: Json = False) -> None:
     """End a pause: every provider may answer again."""
     from lianzheng.cli import wallet_acts as acts

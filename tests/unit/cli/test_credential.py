@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,29 @@ def test_nothing_is_issued_that_could_not_be_kept(run: Run, tmp_path: Path, file
     assert (ended.status, parse(ended.err.strip().encode())["code"]) == (1, "file_exists")
     ended = run("credential", "derive", file, "--config", config, "--out", file, "--json")
     assert (ended.status, parse(ended.err.strip().encode())["code"]) == (1, "file_exists")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("alliance", "vote", "-zAb", "yes"),
+        ("alliance", "contain", "-zAb", "member", "did:lz:x"),
+        ("consent", "show", "-zAb"),
+        ("consent", "withdraw", "--Ab"),
+        ("task", "show", "-zAb"),
+        ("task", "approve", "-hAb"),
+        ("evidence", "document", "-zAb", "--out", "nowhere"),
+    ],
+)
+def test_an_id_that_begins_with_a_dash_is_an_id(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """base64url has a dash: one id in 64 begins with one. The node is asked (and is not there)."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        make_home(tmp_path / "home")
+        config = tmp_path / "home" / "node.toml"
+        text = config.read_text("utf-8").replace("port = 0", f"port = {held.getsockname()[1]}", 1)
+        config.write_text(text, "utf-8")
+        ended = run(*words, "--config", config, "--json")
+    assert (ended.status, ended.out) == (4, ""), ended.err
+    assert parse(ended.err.strip().encode())["code"] == "node_unreachable"
+    assert run(*words, "--config", config, "--jsno").status == 2
