@@ -93,6 +93,7 @@ def test_any_bytes_are_a_typed_refusal(data: bytes) -> None:
         (b"LZWALLET\x01" + sealing.seal(WORDS, COPY.to_bytes(), b""), "unseal_failed"),
         (SEALED + bytes(9 * 1024 * 1024), "backup_malformed"),
     ],
+    ids=["longer", "shorter", "cut", "headless", "version", "unbound", "huge"],  # sealed anew in each process
 )
 def test_other_files_by_name(data: bytes, code: str) -> None:
     with pytest.raises(LianzhengError, match=code):
