@@ -217,6 +217,33 @@ async def test_an_engine_that_died_before_commit_gets_the_same_answer_again(tmp_
         assert (await restarted.ask(INFO)).info.last_block_height == 1
 
 
+async def test_double_votes_in_a_block_are_kept(tmp_path: Path) -> None:
+    """Once for each validator and height, however often the block comes; nothing of the state depends on them."""
+    block = finalize(1, [agreement()])
+    kinds = abci.MisbehaviorType
+    for address, height, kind in (
+        (b"a" * 20, 7, kinds.DUPLICATE_VOTE),
+        (b"a" * 20, 9, kinds.DUPLICATE_VOTE),
+        (b"b" * 20, 9, kinds.LIGHT_CLIENT_ATTACK),
+    ):
+        found = abci.Misbehavior(type=kind, height=height, validator=abci.Validator(address=address, power=1))
+        block.finalize_block.misbehavior.append(found)
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        await engine.ask(init_chain(one))
+        answer = await engine.ask(block)
+        await engine.ask(block)
+        await engine.ask(COMMIT)
+    async with node(tmp_path) as again:
+        assert again.chain.store.double_votes() == [(b"a" * 20, 2, 9)]
+    (tmp_path / "beside").mkdir()
+    async with node(tmp_path / "beside") as other:
+        engine = await other.connect()
+        await engine.ask(init_chain(other))
+        plain = await engine.ask(finalize(1, [agreement()]))
+        assert plain.finalize_block == answer.finalize_block
+
+
 async def test_another_block_in_place_of_a_decided_one_stops_the_node(tmp_path: Path) -> None:
     async with node(tmp_path) as one:
         engine = await one.connect()

@@ -51,6 +51,8 @@ class _Finalized:
     transactions: tuple[bytes, ...]
     results: Sequence[TxResult]
     answer: abci.ResponseFinalizeBlock
+    double_votes: Sequence[tuple[bytes, int]]
+    """Address and height, as the block's own evidence has them."""
 
 
 class AbciApplication:
@@ -206,7 +208,12 @@ class AbciApplication:
             validator_updates=_updates(before, after),
             app_hash=self._application.app_hash(),
         )
-        self._finalized = _Finalized(request.height, time_ms, request.hash, transactions, results, answer)
+        doubles = [
+            (one.validator.address, one.height)
+            for one in request.misbehavior
+            if one.type == abci.MisbehaviorType.DUPLICATE_VOTE
+        ]
+        self._finalized = _Finalized(request.height, time_ms, request.hash, transactions, results, answer, doubles)
         for transaction in transactions:
             self._formed.pop(transaction, None)
         return answer
@@ -216,6 +223,8 @@ class AbciApplication:
         if done is None:
             raise state_diverged(self._chain.height + 1)
         try:
+            if done.double_votes:
+                await self._chain.store.keep_double_votes(done.double_votes)
             await asyncio.shield(
                 self._chain.append(
                     done.height,

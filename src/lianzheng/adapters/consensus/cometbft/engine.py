@@ -33,6 +33,7 @@ from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.framing import tagged
 from lianzheng.errors import ConfigError, LianzhengError, UnavailableError
 from lianzheng.ledger.cometbft import CometHead, CometStatement
+from lianzheng.ledger.cometbft.encoding import address_of
 from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
 from lianzheng.ledger.ports import (
@@ -296,6 +297,7 @@ class CometEngine:
         if len(groups) < _GROUPS_MIN:
             warnings.append(f"The network has {len(groups)} control groups; fewer than four tolerate no loss.")
         warnings += [f"The answer of {did} did not count: {code}." for did, code in sorted(self._fresh.trouble.items())]
+        warnings += self._double_votes()
         stopped = None
         if chain.fault is not None:
             stopped = chain.fault.code
@@ -313,6 +315,16 @@ class CometEngine:
             stopped=stopped,
             warnings=tuple(warnings),
         )
+
+    def _double_votes(self) -> list[str]:
+        if not self._running:
+            return []
+        names = {address_of(key): did for did, key in self._ring(self.state).keys.items()}
+        return [
+            f"The validator of {names.get(address, 'a former member')} signed two votes {count} times, last at height "
+            f"{height}: its key is used twice, or its operator cheats."
+            for address, count, height in self._chain.store.double_votes()
+        ]
 
     def now_block_ms(self) -> int:
         """Block time of this node's head."""

@@ -28,6 +28,9 @@ CREATE TABLE IF NOT EXISTS blocks (
 CREATE TABLE IF NOT EXISTS transactions (
     tx_id BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS double_votes (
+    address BLOB NOT NULL, height INTEGER NOT NULL, PRIMARY KEY (address, height)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS signer_changes (height INTEGER PRIMARY KEY, head BLOB);
 CREATE TABLE IF NOT EXISTS base (
     height INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, hash BLOB NOT NULL, app_hash BLOB NOT NULL
@@ -106,6 +109,18 @@ class ChainStore:
         """Keep the head of a change of signers: the engine may prune its block."""
         await self._in_writer(self._keep_signer_change, height, head)
 
+    async def keep_double_votes(self, found: Sequence[tuple[bytes, int]]) -> None:
+        """Keep what a block says of validators that signed two votes: address and height of the votes.
+
+        Raises ``sqlite3.Error``.
+        """
+        await self._in_writer(self._keep_double_votes, found)
+
+    def double_votes(self) -> list[tuple[bytes, int, int]]:
+        """Address of each validator that signed two votes, how often, and the last height."""
+        rows = self._reader.execute("SELECT address, count(*), max(height) FROM double_votes GROUP BY address")
+        return [(address, int(count), int(height)) for address, count, height in rows]
+
     def block(self, height: int) -> AppliedBlock | None:
         """The block of a height, or None."""
         row = self._reader.execute(f"SELECT {_COLUMNS} FROM blocks WHERE height = ?", (height,)).fetchone()  # noqa: S608
@@ -181,6 +196,9 @@ class ChainStore:
             raise
         connection.execute("COMMIT")
         self._water.write(base.height, base.hash)
+
+    def _keep_double_votes(self, found: Sequence[tuple[bytes, int]]) -> None:
+        _opened(self._write_connection).executemany("INSERT OR IGNORE INTO double_votes VALUES (?, ?)", found)
 
     def _keep_signer_change(self, height: int, head: bytes) -> None:
         _opened(self._write_connection).execute("INSERT OR REPLACE INTO signer_changes VALUES (?, ?)", (height, head))
