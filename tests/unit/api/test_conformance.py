@@ -174,3 +174,20 @@ def test_it_is_no_part_of_a_node() -> None:
         if "api.conformance" in path.read_text("utf-8") and "conformance" not in path.parts
     }
     assert users == {"cli/conformance.py"}
+
+
+async def test_status_entries_that_lead_nowhere_are_answered_400(client: httpx.AsyncClient) -> None:
+    """Two entries where one is set; a list of ours that is not there; a list of others beside ours is not looked at."""
+    issuing = {"credential": _credential(), "options": {"statusPurpose": "revocation"}}
+    answer = await client.post("/eddsa-jcs-2022/credentials/issue", json=issuing)
+    ours = answer.json()["verifiableCredential"]["credentialStatus"]
+    two = await client.post("/credentials/status", json={"credentialStatus": [ours, ours], "status": True})
+    assert (two.status_code, two.json()["code"]) == (400, "body_invalid")
+    for url, code in ((f"{_BASE}/nobody/status/revocation", 400), ("https://others.example/lists/1", 200)):
+        entry = {**ours, "id": f"{url}#7", "statusListCredential": url, "statusListIndex": "7"}
+        body = {"credential": _credential(credentialStatus=[ours, entry]), "options": {}}
+        issued = (await client.post("/eddsa-jcs-2022/credentials/issue", json=body)).json()["verifiableCredential"]
+        assert (await _verify(client, "eddsa-jcs-2022", issued))[0] == code
+    body = {"credentialStatus": ours, "status": True}
+    assert (await client.post("/credentials/status", json=body)).status_code == 200
+    assert await _verify(client, "eddsa-jcs-2022", issued) == (400, "credential_revoked")

@@ -19,7 +19,7 @@ from lianzheng.api.conformance.issuers import DEFAULT_PROFILE, Issuers
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.jcs import parse_w3c
-from lianzheng.errors import LianzhengError
+from lianzheng.errors import LianzhengError, NotFoundError
 from lianzheng.limits import CONFORMANCE_BYTES_MAX
 
 __all__ = ["create_conformance_app"]
@@ -43,8 +43,13 @@ def create_conformance_app(issuers: Issuers, clock: Clock, base_url: str) -> Fas
 
     def checks(path: str, answer: Callable[[str | None, JsonObject], None]) -> None:
         async def checked(request: Request) -> JSONResponse:
-            body = await _body(request)
-            await asyncio.to_thread(answer, request.path_params.get("profile"), body)
+            body, profile = await _body(request), request.path_params.get("profile")
+            if profile is not None:
+                issuers.find(profile)  # a wrong address is 404; whatever is wrong with the body from here on is 400
+            try:
+                await asyncio.to_thread(answer, profile, body)
+            except NotFoundError as error:
+                return _failed(error, 400)
             return JSONResponse({"verified": True, "checks": ["proof"], "warnings": [], "errors": []})
 
         _route(app, path, checked)
@@ -82,7 +87,8 @@ async def _body(request: Request) -> JsonObject:
     return parse_w3c(await read_body(request, CONFORMANCE_BYTES_MAX), CONFORMANCE_BYTES_MAX)
 
 
-def _failed(error: LianzhengError) -> JSONResponse:
-    status = 404 if error.code in {"profile_unknown", "status_list_unknown"} else 400
+def _failed(error: LianzhengError, status: int | None = None) -> JSONResponse:
+    if status is None:
+        status = 404 if error.code in {"profile_unknown", "status_list_unknown"} else 400
     found = {"type": f"urn:lianzheng:problem:{error.code}", "title": error.text, "code": error.code}
     return JSONResponse({"verified": False, "checks": [], "warnings": [], "errors": [found], **found}, status)

@@ -95,10 +95,10 @@ class ConformanceDesk:
 
     def set_status(self, body: JsonObject) -> None:
         """Set or clear the bit that ``credentialStatus`` of ``body`` names, in a list of ours."""
-        (entry,) = read_entries(body) or (None,)
-        status = body.get("status", True)
-        if entry is None or not isinstance(status, (bool, int)):
+        entries, status = read_entries(body), body.get("status", True)
+        if len(entries) != 1 or not isinstance(status, (bool, int)):
             raise FormatError("body_invalid", "credentialStatus must be one entry of a list, status true or false.")
+        (entry,) = entries
         set_status(self._list_at(entry.list_url)[1], entry.index, int(status), entry.size)
 
     def status_list(self, profile: str, purpose: str) -> JsonObject:
@@ -140,7 +140,8 @@ class ConformanceDesk:
         # Lists of others would have to be fetched, which this server never does: it says nothing about them.
         ours = [entry for entry in read_entries(credential) if entry.list_url.startswith(self._base_url + "/")]
         if ours:
-            check_status(credential, self._load_list, any_issuer=True)
+            known = {**credential, "credentialStatus": [build_entry(entry) for entry in ours]}
+            check_status(known, self._load_list, any_issuer=True)
 
     def _load_list(self, url: str) -> JsonObject:
         profile, _, purpose = url.removeprefix(self._base_url + "/").partition("/status/")
