@@ -188,6 +188,6 @@ async def test_status_entries_that_lead_nowhere_are_answered_400(client: httpx.A
         body = {"credential": _credential(credentialStatus=[ours, entry]), "options": {}}
         issued = (await client.post("/eddsa-jcs-2022/credentials/issue", json=body)).json()["verifiableCredential"]
         assert (await _verify(client, "eddsa-jcs-2022", issued))[0] == code
-    body = {"credentialStatus": ours, "status": True}
-    assert (await client.post("/credentials/status", json=body)).status_code == 200
+    revoked = await client.post("/credentials/status", json={"credentialStatus": ours, "status": True})
+    assert revoked.status_code == 200
     assert await _verify(client, "eddsa-jcs-2022", issued) == (400, "credential_revoked")

@@ -121,7 +121,7 @@ def test_a_number_typed_at_a_terminal_is_not_shown(nobody: Path) -> None:
         (["lianzheng", "task", "re"], {"refuse", "report"}),
         (["lianzheng", "task", "refuse", "--rea"], {"--reason"}),
         (["lianzheng", "task", "refuse", "--reason", "qu"], {"quota"}),
-        (["lianzheng", "wallet", "re"], {"request", "receive", "resume"}),
+        (["lianzheng", "wallet", "re"], {"receive", "recover", "request", "restore", "resume"}),
     ],
 )
 def test_bash_completes(words: list[str], offered: set[str]) -> None:
