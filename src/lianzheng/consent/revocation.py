@@ -23,8 +23,8 @@ def verify_revocation(transaction: Transaction, chain_id: str) -> ConsentRevoke:
     """The revocation is signed by the consent's own key, for this network.
 
     Expiry is not asked: a signed withdrawal stays one. Raises ``RefusedError``: ``chain_mismatch``,
-    ``kind_unknown``, ``nonce_unexpected``, ``consent_key_wrong``, ``algorithm_mismatch``; ``FormatError``; ``VerificationError``
-    ``signature_invalid``.
+    ``kind_unknown``, ``nonce_unexpected``, ``consent_key_wrong``, ``algorithm_mismatch``; ``FormatError``;
+    ``VerificationError`` ``signature_invalid``.
     """
     body = transaction.body
     if body.chain_id != chain_id:

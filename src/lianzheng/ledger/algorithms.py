@@ -30,7 +30,7 @@ class TransactionSigner:
 
 
 def algorithm_of(multikey: str) -> tuple[Algorithm, bytes]:
-    """Algorithm and raw key of a Multikey. Raises ``FormatError`` ``multikey_invalid`` where it signs no transactions."""
+    """Algorithm and raw key of a Multikey. Raises ``FormatError`` ``multikey_invalid`` for one of another type."""
     codec, public = decode_any_multikey(multikey)
     if codec not in _OF_KEY:
         raise FormatError("multikey_invalid", "A key of this type signs no transactions.")

@@ -7,7 +7,7 @@ Transaction id:     SHA-256(tag ``transaction-id`` ‖ JCS(body)), never over th
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -70,7 +70,7 @@ class Transaction(Record):
     @classmethod
     def parse_under(cls, schema: int, data: bytes) -> Transaction:
         """As :meth:`parse`, with the form of ``schema``: before schema 3 there is Ed25519 alone (LED-7)."""
-        return cls.parse(data) if schema >= ALGORITHMS_SINCE else cast(Transaction, _EarlierTransaction.parse(data))
+        return cls.parse(data) if schema >= ALGORITHMS_SINCE else _EarlierTransaction.parse(data)
 
 
 class _EarlierProof(TransactionProof):
