@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from hypothesis import given
 from hypothesis import strategies as st
 
 from credential_kit import CREATED, policy, unsigned
 from did_kit import Holder, Network
 from governance_kit import FOUNDERS, A, B, C
-from ledger_kit import ALPHA, CHAIN, make_genesis
+from ledger_kit import ALPHA, CHAIN, START_MS, make_genesis, make_sequencer
+from lianzheng.clock import ManualClock
 from lianzheng.contracts.machine import Machine
 from lianzheng.crypto import ecdsa, sm2
 from lianzheng.crypto.digest import sha256_raw, sm3_raw
@@ -32,25 +35,31 @@ from lianzheng.identity.did.model import (
     DidService,
     DidUpdate,
     MethodKey,
+    Relationship,
     did_of,
     did_record_hash,
 )
 from lianzheng.identity.resolution.keys import ledger_key
 from lianzheng.identity.resolver import did_document, read_did
 from lianzheng.ledger.algorithms import TransactionSigner, algorithm_of, transaction_signer
-from lianzheng.ledger.sender import sign_transaction
+from lianzheng.ledger.sender import TransactionSender, sign_transaction
 from lianzheng.ledger.snapshot import chunk_digest
 from lianzheng.ledger.state import MemoryState
 from lianzheng.ledger.transaction import Transaction, TransactionBody, TransactionProof, signing_bytes
 
 _N256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # FIPS 186-5 / SP 800-186, P-256
 _NSM2 = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123  # GB/T 32918.5
-_BOTH = ("assertionMethod", "authentication")
+_BOTH: tuple[Relationship, ...] = ("assertionMethod", "authentication")
 SIGNERS = {
     "#key-1": transaction_signer(ED25519_PUB, sha256_raw(b"ed")),
     "#p-256": transaction_signer(P256_PUB, sha256_raw(b"p256")),
     "#sm2": transaction_signer(SM2_PUB, sm2.generate()),
 }
+_UNFIT: tuple[tuple[str, tuple[Relationship, ...]], ...] = (
+    ("#node", _BOTH),
+    ("#validator", _BOTH),
+    ("#a", ("capabilityInvocation",)),
+)
 ORDERS = {"#p-256": _N256, "#sm2": _NSM2}
 
 
@@ -193,7 +202,7 @@ def test_sm2_with_another_identity_is_refused(person: Person) -> None:
     own = transaction_signer(SM2_PUB, pair)
 
     def sign(message: bytes) -> bytes:
-        r, s = sm2.decode_dss_signature(GMSSL.sign_digest(pair[:32], sm3_raw(z + message)))
+        r, s = decode_dss_signature(GMSSL.sign_digest(pair[:32], sm3_raw(z + message)))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
     assert person.update("#own", replace(own, sign=sign)) == "signature_invalid"
@@ -230,9 +239,9 @@ def test_a_did_keeps_an_ed25519_key() -> None:
 
 def test_reserved_keys_and_sm2_purposes() -> None:
     sm = SIGNERS["#sm2"].multikey
-    for name, purposes in (("#node", _BOTH), ("#validator", _BOTH), ("#a", ("capabilityInvocation",))):
+    for name, purposes in _UNFIT:
         with pytest.raises(ValueError, match="cannot serve"):
-            MethodKey(id=name, multikey=sm, purposes=purposes)  # type: ignore[arg-type]
+            MethodKey(id=name, multikey=sm, purposes=purposes)
 
 
 def test_a_member_signs_with_its_node_key_alone() -> None:
@@ -325,6 +334,19 @@ def test_the_envelope_goes_through_its_encoding(alg: Any, sig: bytes) -> None:
     else:
         with pytest.raises(FormatError, match="field_invalid"):
             Transaction.parse_under(2, transaction.to_bytes())
+
+
+@pytest.mark.parametrize("key_id", SIGNERS)
+async def test_the_sender_signs_with_any_of_the_three(tmp_path: Path, key_id: str) -> None:
+    clock = ManualClock(START_MS + 1)
+    engine = make_sequencer(tmp_path, clock, make_genesis(schema=3))
+    await engine.start()
+    person, signer = Person(), SIGNERS[key_id]
+    sender = TransactionSender(engine, signer.sign, CHAIN, person.did, key_id, clock, alg=signer.alg)
+    receipt = await sender.send("did.create", DidCreate2(operation=person.operation))
+    assert receipt.result.ok
+    assert read_did(engine.state, person.did).version == 1
+    await engine.stop()
 
 
 def test_an_issuer_on_the_ledger_makes_a_dual_credential(person: Person) -> None:
