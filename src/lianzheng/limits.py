@@ -126,8 +126,11 @@ QUERY_VIEWS_MAX = 16
 SNAPSHOT_CHUNK_BYTES = 8 * 1024 * 1024
 """LED-8."""
 
-SCHEMA_MAX = 2
+SCHEMA_MAX = 3
 """LED-7: the newest schema that this software knows."""
+
+SCHEMA_DEFAULT = 2
+"""What a new network begins with; later schemas come by vote, once every member has software that knows them."""
 
 CHECKPOINT_BYTES_MAX = 16 * 1024 * 1024
 """Description of a checkpoint: a digest for each of ``SNAPSHOT_CHUNKS_MAX`` chunks and the signers' changes."""

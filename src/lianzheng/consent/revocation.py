@@ -23,8 +23,8 @@ def verify_revocation(transaction: Transaction, chain_id: str) -> ConsentRevoke:
     """The revocation is signed by the consent's own key, for this network.
 
     Expiry is not asked: a signed withdrawal stays one. Raises ``RefusedError``: ``chain_mismatch``,
-    ``kind_unknown``, ``nonce_unexpected``, ``consent_key_wrong``; ``FormatError``; ``VerificationError``
-    ``signature_invalid``.
+    ``kind_unknown``, ``nonce_unexpected``, ``consent_key_wrong``, ``algorithm_mismatch``; ``FormatError``;
+    ``VerificationError`` ``signature_invalid``.
     """
     body = transaction.body
     if body.chain_id != chain_id:
@@ -38,6 +38,8 @@ def verify_revocation(transaction: Transaction, chain_id: str) -> ConsentRevoke:
         raise FormatError("json_not_canonical", "A payload is not in the one encoding of its type.")
     if payload.rk is None or body.sender != consent_key_name(payload.rk) or body.key_id:
         raise RefusedError("consent_key_wrong", "A revocation taken here is signed by the consent's own key.")
+    if transaction.proof.alg != "Ed25519":
+        raise RefusedError("algorithm_mismatch", "A transaction's alg is not the algorithm of its key.")
     ed25519.verify(payload.rk, signing_bytes(body), transaction.proof.sig)
     return payload
 

@@ -99,7 +99,7 @@ class Machine(Replica):
     def _schema_changed(self) -> None:
         """The rules of the schema in force; what was read under others is read again (LED-7)."""
         self._rules = index_rules(rules_of(self.schema, self._all_rules), self._permissions)
-        self._authenticator = Authenticator(self._genesis.chain_id, self._rules)
+        self._authenticator = Authenticator(self._genesis.chain_id, self._rules, self.schema)
 
     def _admit(self, data: bytes, block: BlockContext, state: StateView) -> tuple[Envelope, Sender, _NonceWrite]:
         """Everything up to authentication and the nonce, in the order of LED-4."""

@@ -16,6 +16,7 @@ from lianzheng.crypto.digest import sha256_raw
 from lianzheng.encoding.canonical import JsonObject, encode
 from lianzheng.encoding.model import Record
 from lianzheng.errors import RefusedError
+from lianzheng.ledger.algorithms import Algorithm
 from lianzheng.ledger.nonces import highest_nonce
 from lianzheng.ledger.ports import LedgerEngine, Receipt
 from lianzheng.ledger.transaction import Transaction, TransactionBody, TransactionProof, signing_bytes
@@ -40,9 +41,9 @@ class Outbox(Protocol):
         """As :meth:`settle`; open ones of the kind that are older may not be sent after these any more."""
 
 
-def sign_transaction(body: TransactionBody, sign: Callable[[bytes], bytes]) -> Transaction:
-    """``body`` with its signature (B5)."""
-    return Transaction(body=body, proof=TransactionProof(alg="Ed25519", sig=sign(signing_bytes(body))))
+def sign_transaction(body: TransactionBody, sign: Callable[[bytes], bytes], alg: Algorithm = "Ed25519") -> Transaction:
+    """``body`` with its signature (B5); ``alg`` is that of the key behind ``sign``."""
+    return Transaction(body=body, proof=TransactionProof(alg=alg, sig=sign(signing_bytes(body))))
 
 
 def require_ok(receipt: Receipt, kind: str) -> Receipt:
@@ -65,6 +66,7 @@ class TransactionSender:
         clock: Clock,
         outbox: Outbox | None = None,
         once: Collection[str] = (),
+        alg: Algorithm = "Ed25519",
     ) -> None:
         """``once`` are the kinds of which one act can happen once only: its repeat is told the first receipt.
 
@@ -72,6 +74,7 @@ class TransactionSender:
         """
         self._engine = engine
         self._sign = sign
+        self._alg: Algorithm = alg
         self._chain_id = chain_id
         self._sender = sender
         self._key_id = key_id
@@ -137,7 +140,7 @@ class TransactionSender:
             expires_at=self._clock.now_ms() + TRANSACTION_LIFE_MS,
             payload=members,
         )
-        transaction = sign_transaction(body, self._sign)
+        transaction = sign_transaction(body, self._sign, self._alg)
         if self._outbox is not None:
             await self._outbox.put(act, kind, transaction.to_bytes(), self._clock.now_ms())
         receipt = await self._engine.submit(transaction)

@@ -73,8 +73,10 @@ class MemoryState:
             self._pending[key] = entry
 
     def upgrade(self, schema: int) -> None:
-        """Go over to the tree of ``schema``, at once and for all entries (LED-7)."""
-        self._schema = schema
+        """Go over to the tree of ``schema``, at once and for all entries if it is another (LED-7)."""
+        same_tree, self._schema = self._schema > 1 and schema > 1, schema
+        if same_tree:  # schemas differ in rules alone from 2 on
+            return
         self._sorted, self._node = SortedTree(), None
         self._pending = {key: self._hash(encode([key, self._values[key]])) for key in self._keys}
 

@@ -14,9 +14,11 @@ from pydantic import Field, StringConstraints
 from lianzheng.encoding.framing import tagged
 from lianzheng.encoding.model import Bytes64, Natural, Record, TimeMs
 from lianzheng.ids import ChainId
+from lianzheng.ledger.algorithms import Algorithm
 from lianzheng.limits import TRANSACTION_BYTES_MAX
 
 __all__ = [
+    "ALGORITHMS_SINCE",
     "Transaction",
     "TransactionBody",
     "TransactionProof",
@@ -26,6 +28,8 @@ __all__ = [
     "transaction_id",
 ]
 
+ALGORITHMS_SINCE = 3
+"""The first schema under which a transaction may be signed with ES256 or SM2-SM3."""
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,24}(\.[a-z_]{1,32}){1,2}$")]
 Sender = Annotated[str, StringConstraints(min_length=3, max_length=120)]
 """A DID, or ``rk:<base64url>`` for a consent key (B6)."""
@@ -46,9 +50,9 @@ class TransactionBody(Record):
 
 
 class TransactionProof(Record):
-    """Signature over :func:`signing_bytes`."""
+    """Signature over :func:`signing_bytes`; ``alg`` must be that of the key (LED-2)."""
 
-    alg: Literal["Ed25519"]
+    alg: Algorithm
     sig: Bytes64
 
 
@@ -62,6 +66,21 @@ class Transaction(Record):
     def parse(cls, data: bytes) -> Transaction:
         """Strict decode of the wire form; raises ``FormatError`` with the codes of ``Record.from_bytes``."""
         return cls.from_bytes(data, TRANSACTION_BYTES_MAX)
+
+    @classmethod
+    def parse_under(cls, schema: int, data: bytes) -> Transaction:
+        """As :meth:`parse`, with the form of ``schema``: before schema 3 there is Ed25519 alone (LED-7)."""
+        return cls.parse(data) if schema >= ALGORITHMS_SINCE else _EarlierTransaction.parse(data)
+
+
+class _EarlierProof(TransactionProof):
+    alg: Literal["Ed25519"]
+
+
+class _EarlierTransaction(Transaction):
+    """The envelope of schemas 1 and 2, refused as it was there."""
+
+    proof: Annotated[_EarlierProof, Field()]
 
 
 def body_bytes(wire: bytes) -> bytes:

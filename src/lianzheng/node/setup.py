@@ -26,7 +26,7 @@ from lianzheng.governance.validators import VALIDATOR_KEY_ID
 from lianzheng.identity.model import CreationOperation, did_of, ed25519_key
 from lianzheng.ledger.checkpoint import cosigner_key
 from lianzheng.ledger.genesis import Genesis, GenesisMember, Sequencer
-from lianzheng.limits import SCHEMA_MAX
+from lianzheng.limits import SCHEMA_DEFAULT
 from lianzheng.node.keys import NODE_KEY, KeyChoice, create_keystore
 
 __all__ = [
@@ -226,7 +226,7 @@ def create_genesis(
         )
     operation = operations[0]
     return Genesis(
-        schema=SCHEMA_MAX,
+        schema=SCHEMA_DEFAULT,
         chain_id=chain_id,
         time_ms=clock.now_ms(),
         registry=registry.digest(),

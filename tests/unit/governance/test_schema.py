@@ -67,7 +67,7 @@ def test_a_sister_company_adds_no_vote() -> None:
 
 @pytest.mark.parametrize(
     ("schema", "height", "code"),
-    [(3, 9, "schema_unknown"), (1, 9, "schema_order"), (2, 1, "height_passed"), (2, 0, "height_passed")],
+    [(4, 9, "schema_unknown"), (1, 9, "schema_order"), (2, 1, "height_passed"), (2, 0, "height_passed")],
 )
 def test_what_cannot_come_is_not_moved_for(schema: int, height: int, code: str) -> None:
     assert Council().send(A, "schema.upgrade", _upgrade(height, schema)).code == code

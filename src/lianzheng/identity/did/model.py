@@ -37,12 +37,15 @@ __all__ = [
     "DidControl",
     "DidCreate",
     "DidCreate2",
+    "DidCreateSchema2",
     "DidDeactivate",
     "DidKey",
     "DidRecord",
     "DidRecover",
+    "DidRecoverSchema2",
     "DidService",
     "DidUpdate",
+    "DidUpdateSchema2",
     "MethodKey",
     "Purpose",
     "Relationship",
@@ -87,11 +90,11 @@ class MethodKey(Record):
             codec, _ = decode_any_multikey(self.multikey)
         except FormatError as error:
             raise ValueError(error.code) from None
-        if codec == SM2_PUB:  # known to credentials; on the ledger it would be a rule of another schema (LED-7)
-            raise ValueError("multikey_invalid")
         if list(self.purposes) != sorted(set(self.purposes)):
             raise ValueError("purposes must be sorted and distinct")
         fits = self.purposes == _ONLY[codec] if codec in _ONLY else "keyAgreement" not in self.purposes
+        if codec == SM2_PUB:
+            fits = {*self.purposes} <= {"assertionMethod", "authentication"}
         if not fits or (self.id in _RESERVED and codec != ED25519_PUB):
             raise ValueError("a key of this type cannot serve this purpose")
         return self
@@ -215,7 +218,7 @@ class DidCreate(Record):
 
 
 class DidCreate2(Record):
-    """Payload of ``did.create`` from schema 2 on."""
+    """Payload of ``did.create`` from schema 3 on, and what :class:`DidCreateSchema2` narrows."""
 
     operation: Annotated[CreationOperation | CreationOperation2, Field(union_mode="left_to_right")]
 
@@ -225,6 +228,15 @@ class Approval(Record):
 
     method: Annotated[str, StringConstraints(max_length=200)]
     signature: Bytes64
+
+
+class DidCreateSchema2(DidCreate2):
+    """Payload of ``did.create`` under schema 2, which has no SM2 keys (LED-7)."""
+
+    @model_validator(mode="after")
+    def _known(self) -> DidCreateSchema2:
+        _refuse_sm2(first_keys(self.operation))
+        return self
 
 
 class _Change(Record):
@@ -248,6 +260,24 @@ class DidRecover(_Change):
 
     key: Ed25519Key
     content: DidContent
+
+
+class DidUpdateSchema2(DidUpdate):
+    """Payload of ``did.update`` under schema 2, which has no SM2 keys (LED-7)."""
+
+    @model_validator(mode="after")
+    def _known(self) -> DidUpdateSchema2:
+        _refuse_sm2(self.content.keys)
+        return self
+
+
+class DidRecoverSchema2(DidRecover):
+    """Payload of ``did.recover`` under schema 2, which has no SM2 keys (LED-7)."""
+
+    @model_validator(mode="after")
+    def _known(self) -> DidRecoverSchema2:
+        _refuse_sm2(self.content.keys)
+        return self
 
 
 class DidDeactivate(_Change):
@@ -312,7 +342,7 @@ def ed25519_key(key_id: str, public: bytes, *purposes: Purpose) -> DidKey:
 
 
 def is_ed25519(multikey: str) -> bool:
-    """Whether transactions can be signed with this key."""
+    """Whether the key signs transactions under every schema, approvals, and what nodes ask each other."""
     return decode_any_multikey(multikey)[0] == ED25519_PUB
 
 
@@ -332,6 +362,11 @@ def did_state_key(did: str) -> str:
 def did_version_key(did: str, version: int) -> str:
     """Where a version of a DID that has been followed by another stands in the ledger's state."""
     return f"did-version/{did}/{version:08d}"
+
+
+def _refuse_sm2(keys: tuple[MethodKey, ...]) -> None:
+    if any(decode_any_multikey(key.multikey)[0] == SM2_PUB for key in keys):
+        raise ValueError("multikey_invalid")
 
 
 def _require_distinct(keys: tuple[DidKey, ...] | tuple[MethodKey, ...], services: tuple[DidService, ...]) -> None:

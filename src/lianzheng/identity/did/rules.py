@@ -18,10 +18,13 @@ from lianzheng.identity.did.model import (
     DidControl,
     DidCreate,
     DidCreate2,
+    DidCreateSchema2,
     DidDeactivate,
     DidRecord,
     DidRecover,
+    DidRecoverSchema2,
     DidUpdate,
+    DidUpdateSchema2,
     MethodKey,
     approval_bytes,
     commitment,
@@ -162,9 +165,12 @@ def deactivate_did(
 
 RULES: tuple[RuleSpec, ...] = (
     RuleSpec("did.create", DidCreate, create_did, until=2),
-    RuleSpec("did.create", DidCreate2, create_did, since=2),
-    RuleSpec("did.update", DidUpdate, update_did, ordered=True, since=2),
-    RuleSpec("did.recover", DidRecover, recover_did, ordered=True, since=2),
+    RuleSpec("did.create", DidCreateSchema2, create_did, since=2, until=3),
+    RuleSpec("did.create", DidCreate2, create_did, since=3),
+    RuleSpec("did.update", DidUpdateSchema2, update_did, ordered=True, since=2, until=3),
+    RuleSpec("did.update", DidUpdate, update_did, ordered=True, since=3),
+    RuleSpec("did.recover", DidRecoverSchema2, recover_did, ordered=True, since=2, until=3),
+    RuleSpec("did.recover", DidRecover, recover_did, ordered=True, since=3),
     RuleSpec("did.deactivate", DidDeactivate, deactivate_did, ordered=True, since=2),
 )
 
