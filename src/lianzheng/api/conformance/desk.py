@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from lianzheng.api.conformance.issuers import ENVELOPE, Issuer, Issuers
+from lianzheng.api.conformance.issuers import ENVELOPE, STATUS_PROFILE, Issuer, Issuers
 from lianzheng.clock import Clock
+from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import JsonObject
-from lianzheng.errors import FormatError, NotFoundError
+from lianzheng.errors import FormatError, NotFoundError, VerificationError
 from lianzheng.identity.credentials import ecdsa_sd
-from lianzheng.identity.credentials.datamodel import check_credential, check_presentation
+from lianzheng.identity.credentials.datamodel import check_credential, check_presentation, issuer_of, listed
 from lianzheng.identity.credentials.enveloped import ENVELOPED_PRESENTATION, envelop
 from lianzheng.identity.credentials.keys import did_key
 from lianzheng.identity.credentials.proofs import ProofOptions, create_proof, proofs_of
 from lianzheng.identity.credentials.selection import check_pointers
 from lianzheng.identity.credentials.verifiable import rfc3339
-from lianzheng.identity.credentials.verifier import CredentialPolicy, verify_presentation, verify_vc
+from lianzheng.identity.credentials.verifier import (
+    CredentialPolicy,
+    VerifiedPresentation,
+    verify_presentation,
+    verify_vc,
+)
 from lianzheng.identity.status.bitstring import new_list, set_status
 from lianzheng.identity.status.lists import (
     StatusEntry,
@@ -49,17 +55,21 @@ class ConformanceDesk:
         issuer = self._issuers.find(profile)
         options = _options(body)
         credential = _object(body, "credential")
-        purpose = options.get("statusPurpose")
+        purpose = options.get("statusPurpose", "revocation" if profile == STATUS_PROFILE else None)
         if isinstance(purpose, str):
             credential = {**credential, "credentialStatus": self._new_entry(issuer, purpose)}
-        check_credential(credential)
+        check_credential(_with_named_digests(credential))
+        read_entries(credential)
         if issuer.suite == ENVELOPE:
             return envelop(credential, issuer.signer)
         return create_proof(credential, issuer.signer, self._proof_options(issuer, options))
 
     def verify(self, profile: str | None, body: JsonObject) -> None:
         """Return only if the credential of ``body`` holds."""
-        verify_vc(_object(body, "verifiableCredential"), self._policy(profile, _options(body)))
+        options = _options(body)
+        if _text(options, "expectedProofPurpose") not in {None, "assertionMethod"}:
+            raise VerificationError("proof_purpose_wrong", "A credential's proof serves another purpose than expected.")
+        verify_vc(_object(body, "verifiableCredential"), self._policy(profile, options))
 
     def verify_presented(self, profile: str | None, body: JsonObject) -> None:
         """Return only if the presentation of ``body`` holds, with every credential in it."""
@@ -68,7 +78,7 @@ class ConformanceDesk:
             for one in check_presentation(_object(body, "presentation")):  # nobody vouches for such a presentation
                 verify_vc(one, policy)
             return
-        verify_presentation(_object(body, "verifiablePresentation"), policy)
+        _check_self_asserted(verify_presentation(_object(body, "verifiablePresentation"), policy))
 
     def derive(self, body: JsonObject) -> JsonObject:
         """A derived credential that shows what ``options.selectivePointers`` name."""
@@ -172,6 +182,33 @@ class ConformanceDesk:
             previous=options.get("previousProof"),
             mandatory_pointers=check_pointers(options.get("mandatoryPointers", [])),
         )
+
+
+def _check_self_asserted(presented: VerifiedPresentation) -> None:
+    """The holder is the signer, and is named beside a credential that the signer issued to itself [4.13.4].
+
+    Raises ``VerificationError`` ``presentation_holder_mismatch``.
+    """
+    holder = presented.document.get("holder")
+    named = holder["id"] if isinstance(holder, dict) else holder
+    signers = {proof.controller for proof in presented.proofs}
+    own = any(issuer_of(one.document) in signers for one in presented.credentials)
+    if (own and named is None) or (named is not None and signers != {named}):
+        raise VerificationError("presentation_holder_mismatch", "The presentation does not name its signer as holder.")
+
+
+def _with_named_digests(credential: JsonObject) -> JsonObject:
+    """``credential`` as it is checked: a bare SHA-256 in ``digestMultibase``, which the suite sends, gets its name."""
+    if "relatedResource" not in credential:
+        return credential
+    return {**credential, "relatedResource": [_named_digest(item) for item in listed(credential["relatedResource"])]}
+
+
+def _named_digest(item: Any) -> Any:
+    value = item.get("digestMultibase") if isinstance(item, dict) else None
+    if not isinstance(value, str) or len(value) != 44 or value[0] != "u":
+        return item
+    return {**item, "digestMultibase": "u" + b64u_encode(b"\x12\x20" + b64u_decode(value[1:]))}
 
 
 def _options(body: JsonObject) -> JsonObject:

@@ -10,10 +10,11 @@ from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB, P384_PUB
 from lianzheng.errors import NotFoundError
 from lianzheng.identity.credentials.keys import ProofSigner, did_key_signer
 
-__all__ = ["DEFAULT_PROFILE", "ENVELOPE", "Issuer", "Issuers"]
+__all__ = ["DEFAULT_PROFILE", "ENVELOPE", "STATUS_PROFILE", "Issuer", "Issuers"]
 
 ENVELOPE = "vc-jose-cose"
 DEFAULT_PROFILE = "eddsa-rdfc-2022"
+STATUS_PROFILE = "bitstring-status-list"  # every credential gets an entry: that suite sends no option for it
 _PROFILES = {
     "eddsa-rdfc-2022": ("eddsa-rdfc-2022", ED25519_PUB),
     "eddsa-jcs-2022": ("eddsa-jcs-2022", ED25519_PUB),
@@ -23,6 +24,7 @@ _PROFILES = {
     "ecdsa-jcs-2019-p384": ("ecdsa-jcs-2019", P384_PUB),
     "ecdsa-sd-2023": ("ecdsa-sd-2023", P256_PUB),
     "vc-jose-cose": (ENVELOPE, P256_PUB),
+    STATUS_PROFILE: ("eddsa-rdfc-2022", ED25519_PUB),
 }
 
 
