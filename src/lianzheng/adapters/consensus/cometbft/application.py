@@ -248,7 +248,8 @@ class AbciApplication:
         if transaction in self._formed:
             return True
         try:
-            if Transaction.parse(transaction).body.chain_id != self._chain.genesis.chain_id:
+            schema = self._application.roots().schema  # of the block before: the same at every node that is asked now
+            if Transaction.parse_under(schema, transaction).body.chain_id != self._chain.genesis.chain_id:
                 return False
         except LianzhengError:
             return False
