@@ -266,13 +266,19 @@ async def test_check_tx_says_the_code_and_changes_nothing(tmp_path: Path) -> Non
 
 async def test_proposals_hold_what_fits_and_refuse_what_has_no_form(tmp_path: Path) -> None:
     first, second = agreement(1), agreement(2)
+    later = first.replace(b'"alg":"Ed25519"', b'"alg":"ES256"')  # a form of schema 3 (LED-2)
+    assert later != first
     async with node(tmp_path) as one:
         engine = await one.connect()
-        request = abci.RequestPrepareProposal(txs=[b"junk", first, second], max_tx_bytes=4 + 16 + len(first))
+        request = abci.RequestPrepareProposal(txs=[b"junk", later, first, second], max_tx_bytes=4 + 16 + len(first))
         prepared = (await engine.ask(abci.Request(prepare_proposal=request))).prepare_proposal
         assert list(prepared.txs) == [first]
         status = abci.ResponseProcessProposal.ProposalStatus
-        for txs, expected in (([first, second], status.ACCEPT), ([first, b"junk"], status.REJECT)):
+        for txs, expected in (
+            ([first, second], status.ACCEPT),
+            ([first, b"junk"], status.REJECT),
+            ([later], status.REJECT),
+        ):
             processed = abci.Request(process_proposal=abci.RequestProcessProposal(txs=txs))
             assert (await engine.ask(processed)).process_proposal.status == expected
 
