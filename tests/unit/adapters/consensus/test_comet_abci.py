@@ -270,7 +270,7 @@ async def test_proposals_hold_what_fits_and_refuse_what_has_no_form(tmp_path: Pa
     assert later != first
     async with node(tmp_path) as one:
         engine = await one.connect()
-        request = abci.RequestPrepareProposal(txs=[b"junk", later, first, second], max_tx_bytes=4 + 16 + len(first))
+        request = abci.RequestPrepareProposal(txs=[b"junk", later, first, second], max_tx_bytes=16 + len(first))
         prepared = (await engine.ask(abci.Request(prepare_proposal=request))).prepare_proposal
         assert list(prepared.txs) == [first]
         status = abci.ResponseProcessProposal.ProposalStatus

@@ -168,11 +168,12 @@ class AbciApplication:
         chosen: list[bytes] = []
         room = request.max_tx_bytes
         for transaction in request.txs[:COMET_BLOCK_TRANSACTIONS_MAX]:
+            if not self._well_formed(transaction):
+                continue
             room -= len(transaction) + _PER_TRANSACTION
             if room < 0:
                 break
-            if self._well_formed(transaction):
-                chosen.append(transaction)
+            chosen.append(transaction)
         return abci.ResponsePrepareProposal(txs=chosen)
 
     async def _process_proposal(self, request: abci.RequestProcessProposal) -> abci.ResponseProcessProposal:
