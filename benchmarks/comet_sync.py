@@ -26,6 +26,7 @@ from typing import Any
 
 import orjson
 
+from lianzheng.adapters.consensus.cometbft.snapshots import SnapshotFolder
 from lianzheng.contracts.machine import Machine
 from lianzheng.errors import LianzhengError
 from lianzheng.ledger.genesis import Genesis
@@ -58,6 +59,16 @@ async def joined_s(home: Path, top: int) -> float:
         await rpc.close()
         process.send_signal(signal.SIGTERM)
         process.wait(60)
+
+
+async def offered(homes: Sequence[Path]) -> None:
+    """Until every member has a whole snapshot on disk: it is written beside the blocks."""
+    folders = [SnapshotFolder.beside(home / "data" / "ledger.db") for home in homes]
+    async with asyncio.timeout(120):
+        while True:  # another process: nothing here could set an event
+            if all(folder.offers() for folder in folders):
+                break
+            await asyncio.sleep(0.2)
 
 
 def added(network: Path, snapshot: bool) -> Path:
@@ -100,6 +111,7 @@ async def measured(count: int, rate: float) -> dict[str, object]:
                 more = list(COMET.creations(2 * first, 100))
                 first += 100
                 await COMET.offer(network, more, 50)
+            await offered(homes)
             top = await height_of(network.rpc[0])
             snapshot_s = await joined_s(added(folder, snapshot=True), top)
             blocks_s = await joined_s(added(folder, snapshot=False), top)
