@@ -108,7 +108,7 @@ def _token(document: JsonObject) -> tuple[str, str]:
         if isinstance(url, str) and url.startswith(prefix) and len(url) < CREDENTIAL_BYTES_MAX:
             token = url[len(prefix) :]
             types = listed(document.get("type"))
-            if token.count(".") == 2 and kind in types:
+            if token.count(".") == 2 and kind in types and CREDENTIALS_V2 in listed(document.get("@context")):
                 return token, media
     raise _malformed()
 
