@@ -73,7 +73,7 @@ def present() -> Any:
             "credentialSubject": {"id": "did:example:subject"},
         }
         signed = create_proof(unsigned, key, ProofOptions("eddsa-rdfc-2022", CREATED))
-        document = {"@context": [CREDENTIALS_V2], "type": ["VerifiablePresentation"]}
+        document: dict[str, Any] = {"@context": [CREDENTIALS_V2], "type": ["VerifiablePresentation"]}
         document |= {"verifiableCredential": [signed] * number} if number else {}
         options = ProofOptions("eddsa-rdfc-2022", CREATED, purpose="authentication", domain="suite", challenge="u1")
         return create_proof(document | change, key, options)

@@ -192,7 +192,11 @@ async def test_enveloped_credentials(suite: Any) -> None:
     _, issued = await suite.issue(profile, _credential())
     assert issued["type"] == "EnvelopedVerifiableCredential"
     assert await suite.verify(profile, issued) == 200
-    changes = [{"@context": []}, {"@context": "https://www.w3.org/ns/credentials/examples/v2"}, {"type": None}]
+    changes: list[dict[str, Any]] = [
+        {"@context": []},
+        {"@context": "https://www.w3.org/ns/credentials/examples/v2"},
+        {"type": None},
+    ]
     changes += [{"id": issued["id"].split(",")[1]}, {"type": "VerifiableCredential"}]
     for change in changes:
         altered = {name: value for name, value in {**issued, **change}.items() if value is not None}

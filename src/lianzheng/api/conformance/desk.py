@@ -55,7 +55,8 @@ class ConformanceDesk:
         issuer = self._issuers.find(profile)
         options = _options(body)
         credential = _object(body, "credential")
-        purpose = options.get("statusPurpose", "revocation" if profile == STATUS_PROFILE else None)
+        wanted = "revocation" if profile == STATUS_PROFILE and "credentialStatus" not in credential else None
+        purpose = options.get("statusPurpose", wanted)
         if isinstance(purpose, str):
             credential = {**credential, "credentialStatus": self._new_entry(issuer, purpose)}
         check_credential(_with_named_digests(credential))
@@ -69,7 +70,9 @@ class ConformanceDesk:
         options = _options(body)
         if _text(options, "expectedProofPurpose") not in {None, "assertionMethod"}:
             raise VerificationError("proof_purpose_wrong", "A credential's proof serves another purpose than expected.")
-        verify_vc(_object(body, "verifiableCredential"), self._policy(profile, options))
+        credential = _object(body, "verifiableCredential")
+        _check_bound(credential, _text(options, "domain"), _text(options, "challenge"))
+        verify_vc(credential, self._policy(profile, options))
 
     def verify_presented(self, profile: str | None, body: JsonObject) -> None:
         """Return only if the presentation of ``body`` holds, with every credential in it."""
@@ -183,6 +186,18 @@ class ConformanceDesk:
             previous=options.get("previousProof"),
             mandatory_pointers=check_pointers(options.get("mandatoryPointers", [])),
         )
+
+
+def _check_bound(credential: JsonObject, domain: str | None, challenge: str | None) -> None:
+    """Embedded proofs are for ``domain`` and answer ``challenge``, where given: for credentials only suites ask that.
+
+    Raises ``VerificationError``: ``proof_domain_mismatch``, ``proof_challenge_mismatch``.
+    """
+    for proof in proofs_of(credential) if "proof" in credential else []:
+        if domain is not None and domain not in listed(proof.get("domain")):
+            raise VerificationError("proof_domain_mismatch", "The proof was made for another domain.")
+        if challenge is not None and proof.get("challenge") != challenge:
+            raise VerificationError("proof_challenge_mismatch", "The proof answers another challenge.")
 
 
 def _without_empty_list(presentation: JsonObject) -> JsonObject:
