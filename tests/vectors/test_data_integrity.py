@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lianzheng.encoding.binary import multibase_decode
+from lianzheng.encoding.jcs import encode_w3c
 from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB, P384_PUB
 from lianzheng.identity.credentials.keys import ProofSigner, did_key, did_key_signer
 from lianzheng.identity.credentials.proofs import Expectation, ProofOptions, create_proof, verify_proofs
@@ -54,6 +55,10 @@ def test_the_published_document_is_made_again_and_verifies(
     suite = find_suite(proof["cryptosuite"], codec)
     if suite.form == "rdfc":
         options["@context"] = document["@context"]
+    assert {**options, "@context": document["@context"]} == load(shared_vectors / folder / f"proofConfig{name}.json")
+    if suite.form == "jcs":
+        for value, part in ((unsigned, "canonDoc"), (options, "proofCanon")):
+            assert encode_w3c(value).decode() == (shared_vectors / folder / f"{part}{name}.txt").read_text("utf-8")
     digests = signed_bytes(suite, codec, unsigned, options).hex()
     texts = {part: (shared_vectors / folder / f"{part}{name}.txt").read_text().strip() for part in _PARTS}
     assert digests == texts["combinedHash"]
