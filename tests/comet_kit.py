@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +42,7 @@ from lianzheng.ledger.genesis import Genesis, genesis_digest
 from lianzheng.ledger.sender import sign_transaction
 from lianzheng.ledger.transaction import Transaction, TransactionBody
 from lianzheng.node.engines import ring_of
+from ports_kit import free_ports
 
 BINARY = Path(__file__).resolve().parent.parent / ".tools" / "cometbft"
 needs_engine = pytest.mark.skipif(not BINARY.is_file(), reason="CometBFT is not built: make cometbft (needs Go)")
@@ -159,17 +159,6 @@ def make_head(
         signatures.append(blank.model_copy(update={"signature": signature}))
     commit = CommitVotes(round=0, block_id=block_id, signatures=tuple(signatures))
     return CometHead(header=header, commit=commit, validators=validators)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on just now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
 
 
 class Cluster:

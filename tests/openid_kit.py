@@ -19,7 +19,6 @@ from lianzheng.api.openid.app import create_openid_app
 from lianzheng.client.http import NodeClient
 from lianzheng.client.openid import OpenIdHolder, resolved_keys
 from lianzheng.clock import ManualClock
-from lianzheng.demo.processes import free_ports
 from lianzheng.encoding.multikey import ED25519_PUB
 from lianzheng.flows.openid import OpenIdDesk
 from lianzheng.identity.credentials.keys import ProofSigner, did_key_signer
@@ -28,6 +27,7 @@ from lianzheng.node.build import Parts, build
 from lianzheng.node.config import OpenIdConfig, load_config
 from lianzheng.node.setup import NODE_KEY, create_genesis, create_home, load_card
 from node_kit import CHAIN, make_network, profile
+from ports_kit import free_ports
 
 JWT_LEVEL = "SuitabilityLevelCredential.jwt_vc_json"
 LDP_LEVEL = "SuitabilityLevelCredential.ldp_vc"
@@ -158,7 +158,7 @@ def found_network(folder: Path, clock: ManualClock, others: int) -> None:
 async def openid_node(folder: Path, path: str = "/openid", *, others: int = 0) -> AsyncIterator[OpenIdNode]:
     """``others``: further founders of the network, whose homes stand beside ``folder`` and do not run."""
     clock = ManualClock()
-    (port,) = free_ports("127.0.0.1", 1)
+    (port,) = free_ports(1)
     base = f"http://127.0.0.1:{port}{path}"
     openid = OpenIdConfig(enabled=True, base_url=base, port=port, requests_per_minute=100_000)
     config = make_network(folder, clock).model_copy(update={"openid": openid})

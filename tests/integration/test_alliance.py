@@ -14,9 +14,9 @@ import pytest
 
 from cli_kit import Ended, Run, runner
 from lianzheng.clock import SystemClock, day_of
-from lianzheng.demo.processes import free_ports
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.identity.idnorm import make_sample_uscc
+from ports_kit import free_ports
 
 CHAIN = "test-alliance"
 
@@ -53,7 +53,7 @@ def answered(run: Run, *arguments: object) -> dict[str, Any]:
 
 
 def test_a_third_institution_comes_in_and_takes_part(run: Run, tmp_path: Path) -> None:
-    ports = free_ports("127.0.0.1", 6)
+    ports = free_ports(6)
     homes = []
     for number, name in enumerate(("a", "b", "c")):
         homes.append(tmp_path / name)

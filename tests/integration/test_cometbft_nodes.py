@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from comet_kit import free_ports, needs_engine
+from comet_kit import needs_engine
 from lianzheng.clock import SystemClock
 from lianzheng.encoding.canonical import parse
 from lianzheng.errors import ConfigError
@@ -20,6 +20,7 @@ from lianzheng.flows.acts import network_case
 from lianzheng.node.config import load_config
 from lianzheng.node.network import MemberStatus, NetworkPlan, create_network, network_status
 from lianzheng.verify import EXIT_OK, verify_bundle
+from ports_kit import free_ports
 
 pytestmark = needs_engine
 CHAIN = "four-nodes"
@@ -82,11 +83,7 @@ class Nodes:
 
 
 def make(folder: Path) -> Nodes:
-    for _ in range(20):
-        (port,) = free_ports(1)
-        if port < 65_000:
-            break
-    create_network(folder, NetworkPlan(4, CHAIN, base_port=port), SystemClock())
+    create_network(folder, NetworkPlan(4, CHAIN, base_port=free_ports(40)[0]), SystemClock())
     return Nodes(folder)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from comet_kit import free_ports, needs_engine
+from comet_kit import needs_engine
 from lianzheng.clock import DAY_MS, SystemClock
 from lianzheng.errors import ConfigError, NotFoundError, RefusedError, VerificationError
 from lianzheng.evidence.model import CaptureContext, Document
@@ -23,6 +23,7 @@ from lianzheng.node.network import NetworkPlan, add_member, add_witness, create_
 from lianzheng.node.run import Node
 from lianzheng.node.witness import WitnessNode
 from lianzheng.verify import EXIT_OK, verify_bundle
+from ports_kit import free_ports
 
 pytestmark = [needs_engine, pytest.mark.asyncio]
 NAME = "regulator.example/w1"
@@ -33,7 +34,7 @@ CONTEXT = CaptureContext(system="test", software_version="1", channel="branch", 
 async def scene(folder: Path) -> AsyncIterator[tuple[Node, Node, WitnessNode]]:
     """Two members that list the witness, and the witness: three engines."""
     clock = SystemClock()
-    create_network(folder, NetworkPlan(2, "watched", base_port=min(free_ports(9))), clock)
+    create_network(folder, NetworkPlan(2, "watched", base_port=free_ports(50)[0]), clock)
     home, listed = await add_witness(folder, NAME, "lan", 600_000)
     for number in (1, 2):
         path = folder / f"member{number}" / "node.toml"
@@ -101,7 +102,7 @@ async def test_it_follows_cosigns_and_goes_back_further_than_proofs_do(tmp_path:
 
 
 async def test_the_engine_of_a_witness_is_the_networks(tmp_path: Path) -> None:
-    create_network(tmp_path, NetworkPlan(1, "watched", base_port=free_ports(1)[0] % 60_000), SystemClock())
+    create_network(tmp_path, NetworkPlan(1, "watched", base_port=free_ports(20)[0]), SystemClock())
     home, _ = await add_witness(tmp_path, NAME, "lan", 600_000)
     path = home / "node.toml"
     path.write_text(path.read_text("utf-8").replace('engine = "cometbft"', 'engine = "embedded"'), "utf-8")

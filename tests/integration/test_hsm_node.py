@@ -16,7 +16,6 @@ from lianzheng.adapters.keystore.pkcs11_store import Pkcs11SigningStore
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.cli.main import app
 from lianzheng.clock import SystemClock
-from lianzheng.demo.processes import free_ports
 from lianzheng.errors import ConfigError, RefusedError
 from lianzheng.governance.model import AgreementSign
 from lianzheng.identity.idnorm import make_sample_uscc
@@ -27,6 +26,7 @@ from lianzheng.node.config import load_config
 from lianzheng.node.keys import KeyChoice, create_keystore
 from lianzheng.node.run import Node
 from lianzheng.node.setup import MemberProfile, create_genesis, create_home, load_card, save_genesis
+from ports_kit import free_ports
 from softhsm_kit import Token, shared_token
 
 CHAIN = "hsm-test"
@@ -41,7 +41,7 @@ def _pin_file(folder: Path, token: Token, mode: int = 0o600) -> Path:
 
 def _member(folder: Path, number: int, name: str, token: Token, pin_file: Path) -> GenesisMember:
     """By the command that an operator types."""
-    ports = free_ports("127.0.0.1", 2)
+    ports = free_ports(2)
     words = ["init", "member", "--dir", str(folder / name), "--chain-id", CHAIN, "--name", name]
     words += ["--uscc", make_sample_uscc(number), "--control-group", name]
     words += ["--internal-port", str(ports[0]), "--peer-port", str(ports[1]), "--key-cipher", "sm4-gcm"]

@@ -18,11 +18,11 @@ import pytest
 from arch.source import REPOSITORY
 from cli_kit import Run, runner
 from lianzheng.clock import SystemClock
-from lianzheng.demo.processes import free_ports
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.identity.idnorm import make_sample_number
 from lianzheng.node.setup import create_genesis
 from node_kit import CHAIN, make_home
+from ports_kit import free_ports
 
 GUIDE = (REPOSITORY / "docs" / "guides" / "load-data.md").read_text("utf-8")
 HEADER = ["客户号", "证件号码", "客户姓名", "出生日期", "开户日期", "金融资产(万元)", "负债率", "交易品种", "违约"]
@@ -47,7 +47,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     card = make_home(home)
     genesis = create_genesis(CHAIN, (card,), b"agreement", {"test_network": 1, "token_version_min": 1}, SystemClock())
     (home / "genesis.json").write_bytes(genesis.to_bytes())
-    ports = free_ports("127.0.0.1", 2)
+    ports = free_ports(2)
     config = (home / "node.toml").read_text("utf-8")
     for port in ports:
         config = config.replace("port = 0", f"port = {port}", 1)

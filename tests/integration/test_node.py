@@ -17,7 +17,6 @@ import pytest
 import pytest_asyncio
 
 from lianzheng.adapters.transport.certificates import create_certificate
-from lianzheng.demo.processes import free_ports
 from lianzheng.demo.stage import Broker, Case
 from lianzheng.demo.steps.assess import query
 from lianzheng.demo.steps.consent import consent, granted
@@ -26,6 +25,7 @@ from lianzheng.demo.steps.enrolment import enrol
 from lianzheng.demo.steps.task import agree
 from lianzheng.encoding.canonical import encode, parse
 from network_kit import Network, network, processes_naming
+from ports_kit import free_ports
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -346,7 +346,7 @@ async def test_a_taken_address_says_what_to_change(net: Network, tmp_path: Path,
     shutil.copytree(broker(net, OTHER).home, home, ignore=shutil.ignore_patterns("data"))
     text = (home / "node.toml").read_text("utf-8")
     head, _, tail = text.partition(f"[{'peer' if section == 'internal' else 'internal'}]")
-    free = re.sub(r"port = [0-9]+", f"port = {free_ports('127.0.0.1', 1)[0]}", tail, count=1)
+    free = re.sub(r"port = [0-9]+", f"port = {free_ports(1)[0]}", tail, count=1)
     (home / "node.toml").write_text(f"{head}[{'peer' if section == 'internal' else 'internal'}]{free}", "utf-8")
     status, errors = await refused(home / "node.toml")
     taken = re.search(rf"\[{section}\].*?port = ([0-9]+)", text, re.DOTALL)

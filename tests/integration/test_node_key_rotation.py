@@ -15,7 +15,6 @@ from lianzheng.adapters.keystore.passphrase import load_passphrase
 from lianzheng.adapters.keystore.sealed_file import SealedFileKeyStore
 from lianzheng.cli.main import app
 from lianzheng.clock import SystemClock
-from lianzheng.demo.processes import free_ports
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.errors import ConfigError, RefusedError
 from lianzheng.governance.model import AgreementSign
@@ -26,6 +25,7 @@ from lianzheng.node.application import create_application
 from lianzheng.node.config import load_config
 from lianzheng.node.run import Node
 from lianzheng.node.setup import MemberProfile, create_genesis, create_home, save_genesis
+from ports_kit import free_ports
 
 pytestmark = pytest.mark.asyncio
 CHAIN = "rotation-test"
@@ -33,7 +33,7 @@ CHAIN = "rotation-test"
 
 def make(folder: Path) -> None:
     """Alpha orders, beta follows."""
-    ports = free_ports("127.0.0.1", 4)
+    ports = free_ports(4)
     cards = tuple(
         create_home(
             folder / name,

@@ -13,7 +13,6 @@ from typer.testing import CliRunner, Result
 
 from lianzheng.cli.main import app
 from lianzheng.clock import DAY_MS, SystemClock, day_of
-from lianzheng.demo.processes import free_ports
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.errors import LianzhengError, VerificationError
 from lianzheng.evidence.model import CaptureContext, Document
@@ -25,6 +24,7 @@ from lianzheng.node.run import Node
 from lianzheng.node.setup import MemberProfile, create_genesis, create_home, create_witness_home, save_genesis
 from lianzheng.node.witness import WitnessNode
 from lianzheng.verify import EXIT_OK, verify_bundle
+from ports_kit import free_ports
 
 pytestmark = pytest.mark.asyncio
 CHAIN = "witness-test"
@@ -41,7 +41,7 @@ class Scene:
 @asynccontextmanager
 async def scene(folder: Path) -> AsyncIterator[Scene]:
     """Alpha orders, beta follows, the regulator watches; both members list it in node.toml."""
-    ports = free_ports("127.0.0.1", 6)
+    ports = free_ports(6)
     cards = tuple(
         create_home(
             folder / name,

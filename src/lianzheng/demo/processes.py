@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import random
 import signal
 import socket
 import sys
@@ -21,18 +22,30 @@ _PR_SET_PDEATHSIG = 1
 _START_POLLS = 300
 _POLL_S = 1 / 10
 _STOP_S = 10
+_PORTS = range(10_000, 32_000)  # Linux gives outgoing connections 32,768 and up
 _LIBC = ctypes.CDLL(None)  # loaded here: between fork and exec as little as possible may happen
 
 
 def free_ports(host: str, count: int) -> list[int]:
-    """Ports that were free a moment ago; held together so that no two are the same."""
-    sockets = [socket.socket() for _ in range(count)]
+    """Ports that were free a moment ago; held together so that no two are the same.
+
+    Below the range of outgoing connections, one of which could take a port before its node listens there.
+    """
+    found: list[socket.socket] = []
     try:
-        for one in sockets:
-            one.bind((host, 0))
-        return [int(one.getsockname()[1]) for one in sockets]
+        for port in random.sample(_PORTS, len(_PORTS)):
+            if len(found) == count:
+                break
+            one = socket.socket()
+            try:
+                one.bind((host, port))
+            except OSError:
+                one.close()
+            else:
+                found.append(one)
+        return [int(one.getsockname()[1]) for one in found]
     finally:
-        for one in sockets:
+        for one in found:
             one.close()
 
 

@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,16 +34,14 @@ from lianzheng.encoding.canonical import JsonObject, decode_object, encode
 from lianzheng.errors import UnavailableError
 from lianzheng.governance.validators import validator_powers
 from lianzheng.ledger.genesis import genesis_digest
+from ports_kit import free_ports
 
-__all__ = ["Ground", "Node", "PromiseError", "free_port", "set_option"]
+__all__ = ["Ground", "Node", "PromiseError", "set_option"]
 
 NAMES = ("alpha", "beta", "gamma", "epsilon")
 _ROOT = Path(__file__).resolve().parents[3]
 _POLL_S = 0.1
-_GIVEN: set[int] = set()
 _ORDINARY: JsonObject = {"astray_from": 0, "skew_ms": 0, "false_chunks": False}
-_PORTS = (20_000, 32_000)
-"""Below those that the system gives to connections: one that a dead process had is free when it comes back."""
 
 
 class PromiseError(AssertionError):
@@ -163,8 +160,9 @@ class Ground:
     def _place(self, name: str, key_of: str) -> Node:
         home = self.folder / name
         (home / "data").mkdir(parents=True)
-        ports = CometPorts(self.wires.host(name), free_port(), free_port())
-        return Node(name, key_of, home, free_port(), ports, self.wires.prefix(name))
+        p2p, rpc, control = free_ports(3)
+        ports = CometPorts(self.wires.host(name), p2p, rpc)
+        return Node(name, key_of, home, control, ports, self.wires.prefix(name))
 
     async def start(self) -> None:
         """Everything, and the first height."""
@@ -284,19 +282,6 @@ def set_option(node: Node, name: str, value: str) -> None:
     text = path.read_text()
     changed, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
     path.write_text(changed if count else f"{name} = {value}\n{text}")
-
-
-def free_port() -> int:
-    """One that nothing listens on just now, and that was not given before."""
-    picker = Random()
-    while True:
-        port = picker.randrange(*_PORTS)
-        if port in _GIVEN:
-            continue
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            _GIVEN.add(port)
-            return port
 
 
 def _p2p(name: str) -> str:

@@ -16,7 +16,7 @@ from random import Random
 import httpx
 
 from comet_kit import BINARY
-from fault.comet.ground import PromiseError, free_port
+from fault.comet.ground import PromiseError
 from fault.comet.proof import check
 from fault.comet.trial import Outcome, Scale
 from lianzheng.clock import SystemClock
@@ -25,6 +25,7 @@ from lianzheng.encoding.canonical import JsonObject, encode, parse
 from lianzheng.node.config import load_config
 from lianzheng.node.network import MemberStatus, NetworkPlan, create_network, network_status
 from lianzheng.verify import EXIT_OK, verify_bundle
+from ports_kit import free_ports
 
 __all__ = ["play_whole"]
 
@@ -114,7 +115,7 @@ class _Nodes:
 async def play_whole(folder: Path, seed: int, scale: Scale) -> Outcome:
     """Kills at random, then every bundle of before and every record of meanwhile."""
     network, outcome = folder / "network", Outcome([], [])
-    create_network(network, NetworkPlan(len(_MEMBERS), CHAIN, base_port=free_port()), SystemClock())
+    create_network(network, NetworkPlan(len(_MEMBERS), CHAIN, base_port=free_ports(50)[0]), SystemClock())
     nodes = _Nodes(network)
     try:
         await _play(nodes, Random(seed), scale, outcome)

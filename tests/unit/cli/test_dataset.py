@@ -9,10 +9,10 @@ import pytest
 
 from cli_kit import Run
 from lianzheng.adapters.sources.fields import COLUMNS
-from lianzheng.demo.processes import free_ports
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.identity.idnorm import make_sample_number
 from node_kit import make_home
+from ports_kit import free_ports
 
 GOOD = {
     "document_type": "RESIDENT_ID",
@@ -126,7 +126,7 @@ def test_a_node_that_is_down_is_said_to_be(run: Run, tmp_path: Path) -> None:
     make_home(tmp_path / "home")
     config = tmp_path / "home" / "node.toml"
     text = config.read_text("utf-8")
-    config.write_text(text.replace("port = 0", f"port = {free_ports('127.0.0.1', 1)[0]}", 1), "utf-8")
+    config.write_text(text.replace("port = 0", f"port = {free_ports(1)[0]}", 1), "utf-8")
     path = write(tmp_path, GOOD)
     for words in (
         ("load", "customers", path),

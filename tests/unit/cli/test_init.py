@@ -12,11 +12,11 @@ from cli_kit import Run
 from lianzheng.adapters.keystore.passphrase import load_passphrase
 from lianzheng.client.http import NodeClient
 from lianzheng.clock import SystemClock
-from lianzheng.demo.processes import free_ports
 from lianzheng.identity.idnorm import make_sample_uscc
 from lianzheng.ledger.genesis import Genesis, genesis_digest
 from lianzheng.node.config import load_config
 from lianzheng.node.run import Node
+from ports_kit import free_ports
 
 
 def member(run: Run, home: Path, number: int = 1, /, **changes: object) -> tuple[int, str, str]:
@@ -34,7 +34,7 @@ def member(run: Run, home: Path, number: int = 1, /, **changes: object) -> tuple
 
 def test_a_member_and_a_network_of_one_make_a_node_that_runs(run: Run, tmp_path: Path) -> None:
     home, agreement = tmp_path / "home", tmp_path / "agreement.txt"
-    internal, peer = free_ports("127.0.0.1", 2)
+    internal, peer = free_ports(2)
     status, out, _ = member(run, home, **{"internal-port": internal, "peer-port": peer})
     assert status == 0
     assert str(home / "member.json") in out and "init network" in out

@@ -10,12 +10,12 @@ import pytest
 
 from lianzheng.api.openid.app import create_openid_app
 from lianzheng.clock import ManualClock, SystemClock
-from lianzheng.demo.processes import free_ports
 from lianzheng.errors import ConfigError
 from lianzheng.node.build import build
 from lianzheng.node.config import OpenIdConfig, load_config
 from lianzheng.node.run import Node
 from node_kit import client_of, local_node, make_network
+from ports_kit import free_ports
 
 HTTPS = "https://wallets.broker.example/openid"
 
@@ -69,7 +69,7 @@ async def test_a_node_without_it_says_so(tmp_path: Path) -> None:
 
 async def test_a_node_serves_it_on_the_port_of_its_section(tmp_path: Path) -> None:
     make_network(tmp_path / "home", ManualClock())
-    (port,) = free_ports("127.0.0.1", 1)
+    (port,) = free_ports(1)
     base = f"http://127.0.0.1:{port}/openid"
     node = Node(
         load_config(section(tmp_path / "home", f'enabled = true\nbase_url = "{base}"\nport = {port}')), SystemClock()
