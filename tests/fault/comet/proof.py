@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 
-from fault.comet.ground import Ground, PromiseError
+from fault.comet.ground import Ground, Node, PromiseError
 from lianzheng.encoding.canonical import JsonObject, encode, parse
 
-__all__ = ["check", "reached", "write_claims"]
+__all__ = ["check", "level", "reached", "write_claims"]
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -53,6 +55,21 @@ def reached(ground: Ground) -> int:
     """The highest height that a receipt names."""
     lines = (ground.folder / "acks.log").read_bytes().splitlines()
     return max((int(parse(line)["height"]) for line in lines), default=0)
+
+
+def level(nodes: Iterable[Node]) -> bool:
+    """Whether all have the same blocks and no more will come: the engine makes one more while the state changes.
+
+    Read from the files: what the checker keeps of the engines' headers must still fit them when it looks again.
+    """
+    tops = set()
+    for node in nodes:
+        with closing(sqlite3.connect(f"file:{node.home / 'data' / 'ledger.db'}?mode=ro", uri=True)) as database:
+            last = database.execute("SELECT height, app_hash FROM blocks ORDER BY height DESC LIMIT 2").fetchall()
+        if len(last) < 2 or last[0][1] != last[1][1]:
+            return False
+        tops.add(last[0])
+    return len(tops) == 1
 
 
 async def check(claims: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from fault.comet.ground import Ground, Node, PromiseError
 from fault.comet.load import Load
-from fault.comet.proof import check, reached, write_claims
+from fault.comet.proof import check, level, reached, write_claims
 
 __all__ = ["Fault", "Outcome", "Scale", "Trial", "play"]
 
@@ -148,8 +148,10 @@ async def play(folder: Path, seed: int, acts: Sequence[Act], scale: Scale, **opt
 
 
 async def _level(trial: Trial) -> None:
-    """Every member has what any member has acknowledged."""
+    """Every member has what any member has acknowledged, and the chain has come to rest."""
     top = reached(trial.ground)
-    await trial.ground.until(
-        lambda: all(node.height >= top for node in trial.nodes), "all are level", trial.scale.patience_s
-    )
+
+    def rests() -> bool:
+        return all(node.height >= top for node in trial.nodes) and level(trial.nodes)
+
+    await trial.ground.until(rests, "all are level", trial.scale.patience_s)
