@@ -56,6 +56,9 @@ DID_ROTATIONS_PER_DAY_MAX = 32
 DID_URL_CHARS_MAX = 2048
 """A DID URL with its parameters; what servers and proxies take in a request line anyway."""
 
+DID_OPTIONS_BYTES_MAX = 8 * 1024
+"""The options of a resolution as JSON: as many characters as a DID URL has, each escaped or of four bytes."""
+
 DID_DOCUMENT_BYTES_MAX = 64 * 1024
 """A document that somebody else publishes: some hundred keys."""
 

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PUBLIC = {
     "GET /1.0/identifiers/{did}": "DID documents are public by the DID specification",
+    "POST /1.0/identifiers/{did}": "the same, options in the body; changes nothing",
     "GET /api/v1/health": "a monitor must see a broken node before it has a token; says nothing but ok",
     "GET /api/v1/status": "heights and hashes, the same for everybody",
     "GET /api/v1/network": "names, times and members: a wallet needs them before anything else",

@@ -14,6 +14,7 @@ from did_kit import Holder, MachineLedger, Network
 from ledger_kit import CHAIN
 from lianzheng.api.internal import identifiers
 from lianzheng.clock import ManualClock
+from lianzheng.encoding.jcs import encode_w3c
 from lianzheng.errors import NotFoundError, VerificationError
 from lianzheng.identity.did.model import DidService, commitment
 from lianzheng.identity.resolution.did_key import KeyDriver
@@ -22,6 +23,7 @@ from lianzheng.identity.resolution.did_web import WebDriver
 from lianzheng.identity.resolution.model import date_time
 from lianzheng.identity.resolution.resolver import Resolver
 from lianzheng.ledger.answers import StateAnswer
+from lianzheng.limits import DID_OPTIONS_BYTES_MAX
 
 NS = "https://www.w3.org/ns/did#"
 FILES = DidService(id="#files", type="LinkedDomains", endpoint="https://example.org/home/")
@@ -65,6 +67,12 @@ class World:
     def get(self, identifier: str, accept: str | None = None) -> Any:
         headers = {"accept": accept} if accept is not None else {}
         return self.client.get(f"/1.0/identifiers/{identifier}", headers=headers)
+
+    def post(self, identifier: str, options: Any = None, accept: str | None = None) -> Any:
+        """Without a content type, as the draft's examples 28 and 29."""
+        headers = {"accept": accept} if accept is not None else {}
+        content = options if isinstance(options, bytes) else b"" if options is None else encode_w3c(options)
+        return self.client.post(f"/1.0/identifiers/{identifier}", content=content, headers=headers)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +143,10 @@ UNKNOWN = f"did:lz:{CHAIN}:z4ZJeTTMgm4zDUdrTvdBJXB3akSkqRmrsckF5W7PTWd11"
         (f"{ED25519}?proof=yes", 400, "INVALID_OPTIONS"),
         (f"{ED25519}?noCache=true&noCache=true", 400, "INVALID_OPTIONS"),
         (f"{ED25519}?relativeRef=/x", 400, "INVALID_OPTIONS"),
+        ("did:unsupported:123?versionTime=yesterday", 501, "METHOD_NOT_SUPPORTED"),
+        (f"{ED25519}?hl=zQm&proof=yes", 501, "FEATURE_NOT_SUPPORTED"),
+        (f"{ED25519}?hl=%D0%BF", 400, "INVALID_OPTIONS"),
+        (f"{ED25519}?versionId=%F0%9F%94%A5", 400, "INVALID_OPTIONS"),
     ],
 )
 def test_each_error_of_resolution(world: World, identifier: str, status: int, error: str) -> None:
@@ -167,8 +179,9 @@ def test_each_error_of_dereferencing(world: World, suffix: str, status: int, err
 
 def test_a_malformed_did_url_is_told_from_a_malformed_did(world: World) -> None:
     answer = world.get("did:lz%23x", "application/did-url-dereferencing")
-    kind = answer.json()["didResolutionMetadata"]["error"]["type"]
+    kind = answer.json()["dereferencingMetadata"]["error"]["type"]
     assert (answer.status_code, kind) == (400, NS + "INVALID_DID_URL")
+    assert answer.headers["content-type"] == "application/did-url-dereferencing"  # §5.4.1, step 1
 
 
 @pytest.mark.parametrize("accept", [None, "application/did", "application/did-resolution"])
@@ -268,6 +281,97 @@ def test_a_fragment_names_a_method_or_a_service(world: World) -> None:
     assert world.get(f"{world.holder.did}%23files", "application/did").json()["type"] == "LinkedDomains"
     allowed = world.get(f"{world.holder.did}%23more?verificationRelationship=assertionMethod")
     assert (allowed.status_code, allowed.headers["content-type"]) == (200, "application/did-url-dereferencing")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "accept"),
+    [
+        ("", {}, None),
+        ("", {}, RESULT_LD),
+        ("", {}, "application/did"),
+        ("", {}, "text/html"),
+        ("", {"versionId": "1"}, "application/did-resolution"),
+        ("", {"versionId": "01"}, "application/did-resolution"),
+        ("", {"versionId": "9"}, "application/did-resolution"),
+        ("", {"versionId": "1", "proof": "true", "noCache": "false"}, "application/did-resolution"),
+        ("", {"hl": "zQm"}, "application/did-resolution"),
+        ("", {"versionTime": "yesterday"}, None),
+        ("", {"versionTime": "\u043f"}, None),
+        ("", {"accept": "application/did+json"}, "text/html"),
+        ("", {"service": "files", "relativeRef": "/a b?c=d"}, "application/did-url-dereferencing"),
+        ("", {"service": "files", "relativeRef": "a/b?c=d"}, None),
+        ("", {"serviceType": "LinkedDomains"}, "text/uri-list"),
+        ("", {"service": "nothing"}, "application/did-url-dereferencing"),
+        ("%23more", {"verificationRelationship": "assertionMethod"}, "application/did-url-dereferencing"),
+        ("%23more", {"verificationRelationship": "authentication"}, "application/did-url-dereferencing"),
+        ("%23nothing", {}, None),
+    ],
+)
+def test_post_answers_as_get_does(world: World, suffix: str, options: dict[str, str], accept: str | None) -> None:
+    """§12.1: GET has the options in the query behind an encoded identifier, POST in the body."""
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in options.items())
+    got = world.get(f"{world.holder.did}{suffix}" + (f"?{query}" if query else ""), accept)
+    posted = world.post(f"{world.holder.did}{suffix}", options, accept)
+    assert (posted.status_code, posted.content) == (got.status_code, got.content)
+    kept = ("content-type", "location", "vary")
+    assert [posted.headers.get(name) for name in kept] == [got.headers.get(name) for name in kept]
+
+
+def test_post_of_the_drafts_examples(world: World) -> None:
+    """Examples 28 and 29: the query behind an identifier that is not encoded is the DID URL's own."""
+    answer = world.post(world.holder.did, {"versionId": "1", "noCache": "true"}, "application/did-resolution")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/did-resolution")
+    assert answer.json()["didDocumentMetadata"]["versionId"] == "1"
+    url = f"{world.holder.did}?service=files&relativeRef=/resume.pdf"
+    answer = world.post(url, {"noCache": True}, "application/did-url-dereferencing")
+    assert (answer.status_code, answer.content) == (303, b"")
+    assert answer.headers["location"] == "https://example.org/resume.pdf"
+    assert world.post(world.dead.did).status_code == 410
+    assert world.post("did:example", {}).json()["didResolutionMetadata"]["error"]["type"] == NS + "INVALID_DID"
+
+
+def test_post_takes_true_and_false_as_such(world: World) -> None:
+    as_text, as_word = (world.post(world.holder.did, {"proof": value}) for value in ("true", True))
+    assert as_text.status_code == as_word.status_code == 200
+    assert as_text.content == as_word.content and b"LianzhengStateProof" in as_word.content
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'"x"',
+        b"null",
+        b"\xff",
+        b'{"versionId": 1}',
+        b'{"versionId": null}',
+        b'{"versionId": ["1"]}',
+        b'{"proof": "yes"}',
+        b'{"versionId": "1", "versionId": "1"}',
+        b'{"noCache": {"noCache": true}}',
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+        b'{"versionId": "1"' + b" " * (DID_OPTIONS_BYTES_MAX - 17) + b"}",
+    ],
+)
+def test_a_body_that_is_no_object_of_options(world: World, body: bytes) -> None:
+    answer = world.post(world.holder.did, body)
+    error = answer.json()["didResolutionMetadata"]["error"]
+    assert (answer.status_code, error["type"]) == (400, NS + "INVALID_OPTIONS")
+    assert answer.headers["content-type"] == "application/did-resolution"
+
+
+def test_a_body_may_have_as_many_bytes_as_the_bound_says(world: World) -> None:
+    body = b'{"versionId": "1"' + b" " * (DID_OPTIONS_BYTES_MAX - 18) + b"}"
+    assert len(body) == DID_OPTIONS_BYTES_MAX
+    assert world.post(world.holder.did, body).status_code == 200
+
+
+def test_url_query_and_body_name_one_value_each(world: World) -> None:
+    same = world.post(f"{world.holder.did}?versionId=1", {"versionId": "1"})
+    assert same.json()["didDocumentMetadata"]["versionId"] == "1"
+    conflict = world.post(f"{world.holder.did}?versionId=1", {"versionId": "2"})
+    assert conflict.json()["didResolutionMetadata"]["error"]["type"] == NS + "INVALID_OPTIONS"
 
 
 def test_an_identifier_may_be_percent_encoded_whole(world: World) -> None:

@@ -121,6 +121,14 @@ BAD_JSON = [
     ("GET", f"/api/v1/ledger/state?key={SECRET}", None, "state_unknown", ""),
     ("GET", "/api/v1/ledger/state", None, "field_invalid", "query.key"),
     ("GET", f"/1.0/identifiers/{SECRET}", None, None, ""),
+    ("POST", f"/1.0/identifiers/{SECRET}", {SECRET: NAME}, None, ""),
+    (
+        "POST",
+        "/1.0/identifiers/did:key:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp",
+        {"versionTime": NAME},
+        None,
+        "",
+    ),
 ]
 
 

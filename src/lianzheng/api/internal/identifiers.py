@@ -1,4 +1,7 @@
-"""DID resolution over HTTP (W3C DID Resolution §12.1): ``GET /1.0/identifiers/{did}``, as universal resolvers ask."""
+"""DID resolution over HTTP (W3C DID Resolution §12.1): ``/1.0/identifiers/{did}``, as universal resolvers ask.
+
+``GET`` has the options in the query, ``POST`` as a JSON object in the body; answers are the same.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,41 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from lianzheng.api.body import read_body
 from lianzheng.api.services import NodeServices
 from lianzheng.encoding.canonical import JsonObject
+from lianzheng.encoding.jcs import parse_w3c
 from lianzheng.errors import FormatError, LianzhengError, NotFoundError
 from lianzheng.identity.resolution import media
 from lianzheng.identity.resolution.media import Media
 from lianzheng.identity.resolution.model import Dereferenced, Resolved, error_object, status_of
 from lianzheng.identity.resolution.resolver import read_request
-from lianzheng.identity.resolution.url import parse_did_url, parse_query
+from lianzheng.identity.resolution.url import DidUrl, parse_did_url, parse_query
+from lianzheng.limits import DID_OPTIONS_BYTES_MAX
 
 __all__ = ["create_router"]
 
 _PATH = "/1.0/identifiers/"
 _CUT = re.compile(r"%(?:23|3[fF])")
 _RESULT_CONTEXT = "https://w3id.org/did-resolution/v1"
-_SUMMARY = (
-    "A DID's document, or what a DID URL names. Options as query parameters: versionId, versionTime, proof, noCache, "
-    "expandRelativeUrls, service, serviceType, relativeRef, verificationRelationship, accept."
+_OPTIONS = (
+    "versionId, versionTime, proof, noCache, expandRelativeUrls, service, serviceType, relativeRef, "
+    "verificationRelationship, accept."
 )
+_SUMMARY = f"A DID's document, or what a DID URL names. Options as query parameters: {_OPTIONS}"
+_POSTED = (
+    "The same, with options as members of a JSON object in the body, each a text, or true or false: "
+    f"{_OPTIONS} A query is the DID URL's."
+)
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "additionalProperties": {"type": ["string", "boolean"]}},
+            }
+        }
+    }
+}
 _RESULT: dict[str, Any] = {media.RESOLUTION.name: {}, media.DEREFERENCING.name: {}}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "A result, or the document or part alone, as Accept asks.", "content": _RESULT},
@@ -48,6 +68,16 @@ def create_router(services: NodeServices) -> APIRouter:
     async def resolve(did: str, request: Request) -> Response:
         return await _answer(services, _raw_identifier(request), request)
 
+    @router.post(
+        "/1.0/identifiers/{did:path}",
+        description=_POSTED,
+        response_class=Response,
+        responses=_RESPONSES,
+        openapi_extra=_BODY,
+    )
+    async def resolve_posted(did: str, request: Request) -> Response:
+        return await _answer(services, _raw_identifier(request), request)
+
     return router
 
 
@@ -55,9 +85,11 @@ async def _answer(services: NodeServices, identifier: str, http: Request) -> Res
     shape = media.RESOLUTION
     try:
         url = parse_did_url(identifier)
-        parameters = _merged(url.parameters, parse_query(http.url.query))
-        accept = parameters.pop("accept", None) or http.headers.get("accept")
         names_part = bool(url.path) or url.fragment is not None
+        shape = media.DEREFERENCING if names_part else shape
+        services.resolver.driver(url)  # §4.4: the method comes before the options
+        parameters = await _parameters(url, http)
+        accept = parameters.pop("accept", None) or http.headers.get("accept")
         wanted = {"service", "serviceType"} & {*parameters}
         shape = media.DEREFERENCING if names_part or wanted else shape
         chosen = media.choose(accept, dereferences=names_part or bool(wanted), services=bool(wanted))
@@ -67,7 +99,35 @@ async def _answer(services: NodeServices, identifier: str, http: Request) -> Res
             return _dereferenced(await services.resolver.dereference(url, asked), chosen)
         return _resolved(await services.resolver.resolve(url.did, asked), chosen)
     except LianzhengError as error:
-        return _refused(error, shape)
+        # §5.4.1, step 1: only dereferencing knows of DID URLs.
+        return _refused(error, media.DEREFERENCING if error.code == "did_url_invalid" else shape)
+
+
+async def _parameters(url: DidUrl, http: Request) -> dict[str, str]:
+    """What the DID URL, the query and the body name; raises ``FormatError`` ``did_options_invalid``."""
+    named = _merged(url.parameters, parse_query(http.url.query))
+    return _merged(named, await _posted(http)) if http.method == "POST" else named
+
+
+async def _posted(http: Request) -> dict[str, str]:
+    try:
+        data = await read_body(http, DID_OPTIONS_BYTES_MAX)
+        options = parse_w3c(data, DID_OPTIONS_BYTES_MAX) if data else {}
+    except FormatError as error:
+        raise FormatError(
+            "did_options_invalid",
+            f"The body is not a JSON object of options with at most {DID_OPTIONS_BYTES_MAX} bytes.",
+            detail=error.code,
+        ) from error
+    return {name: _text(value) for name, value in options.items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        raise FormatError("did_options_invalid", "An option in the body is a text, or true or false.")
+    return value
 
 
 def _resolved(found: Resolved, chosen: Media) -> Response:

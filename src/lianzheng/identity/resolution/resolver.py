@@ -17,6 +17,8 @@ __all__ = ["RELATIONSHIPS", "Request", "Resolver", "read_request"]
 
 RELATIONSHIPS = ("assertionMethod", "authentication", "capabilityDelegation", "capabilityInvocation", "keyAgreement")
 _FLAGS = {"proof": "proof", "noCache": "no_cache", "enableEncryptionKeyDerivation": "derive_encryption_key"}
+_SELECTORS = {"service", "serviceType", "relativeRef", "verificationRelationship"}
+_KNOWN = {*_FLAGS, *_SELECTORS, "versionId", "versionTime", "expandRelativeUrls"}
 _ENDPOINT = re.compile(r"https?://[!-~]{1,2048}\Z")
 """What may stand in a ``Location`` header: a web URL of visible ASCII."""
 
@@ -39,7 +41,14 @@ class Request:
 
 
 def read_request(parameters: Mapping[str, str]) -> Request:
-    """Raises ``did_options_invalid``; ``RefusedError`` ``did_feature_unsupported`` for an option that nobody knows."""
+    """Raises ``did_options_invalid``; ``RefusedError`` ``did_feature_unsupported`` for an option that nobody knows.
+
+    In the order of §4.4: what is not known is refused before what is not valid.
+    """
+    if not all(one.isascii() for one in (*parameters, *parameters.values())):
+        raise FormatError("did_options_invalid", "The name and value of an option are ASCII.")
+    if not {*parameters} <= _KNOWN:
+        raise RefusedError("did_feature_unsupported", "The request has an option that this resolver does not know.")
     rest = dict(parameters)
     flags = {name: _flag(rest.pop(option, "false")) for option, name in _FLAGS.items()}
     time = rest.pop("versionTime", None)
@@ -56,8 +65,6 @@ def read_request(parameters: Mapping[str, str]) -> Request:
         relative_ref=rest.pop("relativeRef", None),
         relationship=rest.pop("verificationRelationship", None),
     )
-    if rest:
-        raise RefusedError("did_feature_unsupported", "The request has an option that this resolver does not know.")
     if request.relationship is not None and request.relationship not in RELATIONSHIPS:
         raise FormatError("did_options_invalid", "verificationRelationship is not one of DID 1.1.")
     if request.relative_ref is not None and not request.selects_services:
@@ -76,6 +83,13 @@ class Resolver:
         """The DID methods that can be resolved."""
         return tuple(sorted(self._drivers))
 
+    def driver(self, did: DidUrl) -> Driver:
+        """The driver of the DID's method; raises ``RefusedError`` ``did_method_unsupported``."""
+        found = self._drivers.get(did.method)
+        if found is None:
+            raise RefusedError("did_method_unsupported", "This resolver has no driver for the DID's method.")
+        return found
+
     async def resolve(self, did: str, request: Request | None = None) -> Resolved:
         """The DID's document; of a DID without one the result says so in ``error``.
 
@@ -83,10 +97,7 @@ class Resolver:
         """
         request = request or Request(Options())
         url = parse_did(did)
-        driver = self._drivers.get(url.method)
-        if driver is None:
-            raise RefusedError("did_method_unsupported", "This resolver has no driver for the DID's method.")
-        found = await driver.resolve(url, request.options)
+        found = await self.driver(url).resolve(url, request.options)
         if request.expand and found.document is not None:
             return replace(found, document=_expanded(found.document, did))
         return found
