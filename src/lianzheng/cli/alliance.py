@@ -157,6 +157,17 @@ def propose(
     _act(config, kind, {"name": name, "value": value}, as_json)
 
 
+@app.command("upgrade")
+def upgrade(
+    schema: Annotated[int, typer.Argument(min=2, help="The ledger's next schema: the one in force and one more.")],
+    height: Annotated[int, typer.Argument(min=1, help="The first block under it; leave time to vote.")],
+    config: Config,
+    as_json: Json = False,
+) -> None:
+    """Open a motion to go over to the ledger's next schema (LED-7). Every member's software must know it before."""
+    _act(config, "schema.upgrade", {"schema": schema, "height": height}, as_json)
+
+
 @app.command("apply")
 def apply(
     application: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What the applicant signed.")],

@@ -36,8 +36,19 @@ class Suite(StrEnum):
 
     EDDSA_JCS = "eddsa-jcs-2022"
     EDDSA_RDFC = "eddsa-rdfc-2022"
+    ECDSA_JCS = "ecdsa-jcs-2019"
+    ECDSA_RDFC = "ecdsa-rdfc-2019"
     ECDSA_SD = "ecdsa-sd-2023"
+    SM2_JCS = "lz-sm2-jcs-2026"
     ENVELOPE = "vc+jwt"
+
+
+class Kind(StrEnum):
+    """Keys for credentials in a member's DID."""
+
+    SELECTIVE = "selective"
+    P256 = "P-256"
+    SM2 = "SM2"
 
 
 class Act(StrEnum):
@@ -72,13 +83,18 @@ def issue(
                                             "and validUntil at least; '-' for standard input.")],
     config: Config,
     out: _Out,
-    suite: Annotated[Suite, typer.Option(help="How it is secured.")] = Suite.EDDSA_JCS,
+    suite: Annotated[
+        list[Suite] | None,
+        typer.Option(help="How it is secured; may be repeated for a proof of each. eddsa-jcs-2022, if left out."),
+    ] = None,
     status: Annotated[bool, typer.Option(help="With entries by which it can be revoked and suspended.")] = True,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Issue a credential in this member's name; its id is what `credential status` takes."""
     check_new(out)
-    body = {"credential": _read(request), "options": {"cryptosuite": suite.value, "status": status}}
+    first, *beside = suite or (Suite.EDDSA_JCS,)
+    options = {"cryptosuite": first.value, "beside": [one.value for one in beside], "status": status}
+    body = {"credential": _read(request), "options": options}
     made = ask_node(config, lambda node: node.post("/api/v1/credentials/issue", body))
     _save(out, made["verifiableCredential"], as_json)
     if as_json:
@@ -88,9 +104,17 @@ def issue(
 
 
 @app.command("key")
-def key(config: Config, as_json: Json = False) -> None:
-    """Publish a new key for selective disclosure (ecdsa-sd-2023) in this member's DID, in place of the last one."""
-    found = ask_node(config, lambda node: node.post("/api/v1/credentials/keys"))
+def key(
+    config: Config,
+    kind: Annotated[
+        Kind,
+        typer.Option(help="selective: for ecdsa-sd-2023; P-256: for ecdsa-jcs-2019 and ecdsa-rdfc-2019; SM2: for "
+                          "lz-sm2-jcs-2026, from schema 3 on."),
+    ] = Kind.SELECTIVE,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Publish a new key for credentials in this member's DID, in place of the last of its kind. Back up the store."""
+    found = ask_node(config, lambda node: node.post("/api/v1/credentials/keys", {"kind": kind.value}))
     if as_json:
         show_json({"key": found["verificationMethod"]})
     else:
@@ -112,6 +136,9 @@ def verify(
     issuer: Annotated[
         list[str] | None, typer.Option(help="DID of an issuer that you trust yourself; may be repeated.")
     ] = None,
+    suite: Annotated[
+        list[Suite] | None, typer.Option(help="Cryptosuite of which a proof is demanded; may be repeated.")
+    ] = None,
     lang: _Lang = Language.ZH,
     as_json: Json = False,
 ) -> None:
@@ -120,6 +147,7 @@ def verify(
     options = {
         "methods": sorted({one.value for one in method or (Method.LZ,)}),
         "issuers": sorted(issuer or ()),
+        "suites": sorted({one.value for one in suite or ()}),
         "language": lang.value,
     }
     options |= {name: value for name, value in (("challenge", challenge), ("domain", domain)) if value is not None}
@@ -134,6 +162,39 @@ def verify(
         say(f"presentation by {found['holder']}: holds")
     for one in found["credentials"] if presented else [found]:
         _print_verdict(one)
+
+
+@app.command("check")
+def check(
+    file: _File,
+    did: Annotated[
+        Path, typer.Option("--did", exists=True, dir_okay=False, help="What `did resolve --out` wrote of the issuer.")
+    ],
+    trust: Annotated[
+        Path, typer.Option("--trust", exists=True, dir_okay=False, help="network.trust.json of another member.")
+    ],
+    suite: Annotated[
+        list[Suite] | None, typer.Option(help="Cryptosuite of which a proof is demanded; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Form, proofs and validity offline, by keys that the ledger proves. Trust and status are a node's to say."""
+    from lianzheng.clock import SystemClock
+    from lianzheng.flows.offline import verify_offline
+
+    suites = frozenset(one.value for one in suite or ())
+    found = verify_offline(_read(file), _read_resolution(did), read_input(trust), SystemClock().now_ms(), suites)
+    rows = [(one.cryptosuite, one.verification_method) for one in found.proofs]
+    made = {
+        "issuer": found.issuer,
+        "version": found.version,
+        "proven_ms": found.proven_ms,
+        "proofs": [{"cryptosuite": suite, "key": key} for suite, key in rows],
+    }
+    show(made, as_json, ("suite 密码套件", "key 密钥"), rows)
+    if not as_json:
+        say(f"holds under version {found.version} of {found.issuer}")
+        say("issuer's standing and status not looked at 未查签发资格与状态", err=True)
 
 
 @app.command("derive")
@@ -231,6 +292,13 @@ def _read(path: Path) -> JsonObject:
     from lianzheng.limits import CREDENTIAL_BYTES_MAX
 
     return parse_w3c(read_input(path), CREDENTIAL_BYTES_MAX)
+
+
+def _read_resolution(path: Path) -> JsonObject:
+    from lianzheng.encoding.jcs import parse_w3c
+    from lianzheng.limits import BUNDLE_BYTES_MAX
+
+    return parse_w3c(read_input(path), BUNDLE_BYTES_MAX)
 
 
 def _save(out: Path, document: Any, quiet: bool) -> None:

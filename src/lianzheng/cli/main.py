@@ -19,6 +19,7 @@ from lianzheng.cli import (
     consent,
     credential,
     dataset,
+    did,
     enrol,
     evidence,
     init,
@@ -60,6 +61,7 @@ app.add_typer(init.app, name="init")
 app.add_typer(network.app, name="network")
 app.add_typer(node.app, name="node")
 app.add_typer(alliance.app, name="alliance")
+app.add_typer(did.app, name="did")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(enrol.app, name="enrol")
 app.add_typer(consent.app, name="consent")

@@ -30,6 +30,12 @@ def error_of(response: httpx.Response) -> LianzhengError:
     if not isinstance(body, dict):
         body = {}
     kind = _CLASSES.get(response.status_code, LianzhengError)
+    resolved = body.get("didResolutionMetadata")
+    if isinstance(resolved, dict):  # DID resolution has its errors in its own result
+        if response.status_code == 410:
+            return RefusedError("did_deactivated", "The DID is deactivated for good.")
+        error = resolved.get("error")
+        body = {**error, "next_step": error.get("detail", "")} if isinstance(error, dict) else {}
     return _error(kind, body, "title") or kind("http_error", f"The node answered with status {response.status_code}.")
 
 

@@ -12,7 +12,7 @@ from lianzheng.crypto.digest import sha256_raw
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.jcs import encode_w3c
 from lianzheng.errors import FormatError, UnavailableError, VerificationError
-from lianzheng.flows.credential_keys import CredentialKeys
+from lianzheng.flows.credential_keys import CredentialKeys, CredentialKind
 from lianzheng.flows.status_lists import StatusDesk
 from lianzheng.flows.trust import trust_of
 from lianzheng.flows.verification import CredentialVerifier, Demand, PresentationVerdict, Verdict
@@ -34,6 +34,8 @@ __all__ = ["ENVELOPE", "CredentialDesk", "IssueOptions"]
 
 ENVELOPE = "vc+jwt"
 """In the place of a cryptosuite: the credential as the payload of a JWS."""
+_ALONE = {ENVELOPE, ecdsa_sd.CRYPTOSUITE}
+"""An envelope has no set of proofs; a base proof is for the holder, who could show nothing without it."""
 _STATUS_SCHEMA = 2
 """The first schema of the ledger with ``status.publish``."""
 _OURS = ("credentialSchema", "credentialStatus", "proof")
@@ -45,11 +47,25 @@ class IssueOptions:
     """How a credential is secured; ``status``: whether it can be taken back.
 
     ``mandatory``: what the holder of an ecdsa-sd-2023 credential must always show, beside what every verifier needs.
+    ``beside``: further cryptosuites, of which the credential carries a proof each, every one over the same document.
     """
 
     cryptosuite: str = "eddsa-jcs-2022"
     status: bool = True
     mandatory: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    @property
+    def cryptosuites(self) -> tuple[str, ...]:
+        """All of them. Raises ``FormatError`` ``cryptosuites_apart`` for what cannot stand in one set of proofs."""
+        names = (self.cryptosuite, *self.beside)
+        if len({*names}) < len(names) or (self.beside and _ALONE & {*names}):
+            raise FormatError(
+                "cryptosuites_apart",
+                "These cryptosuites do not stand beside each other in one credential.",
+                next_step="Name each once; ecdsa-sd-2023 and vc+jwt stand alone.",
+            )
+        return names
 
 
 class CredentialDesk:
@@ -85,28 +101,28 @@ class CredentialDesk:
         ``@context``, ``id``, ``issuer`` and ``validFrom`` are filled in where they are missing. Raises
         ``FormatError``: ``credential_kind_unknown``, ``credential_member_reserved`` and those of the data model;
         ``VerificationError``: ``credential_issuer_mismatch``, ``credential_schema_invalid``, ``issuer_not_trusted``,
-        ``cryptosuite_unknown``; ``RefusedError`` ``selective_key_missing``; ``ConflictError``
+        ``cryptosuite_unknown``; ``cryptosuites_apart``; as ``CredentialKeys.signer``; ``ConflictError``
         ``credential_exists``; ``UnavailableError`` ``credential_key_changed``; as ``StatusDesk.allocate``.
         """
         options = options or IssueOptions()
         now_ms = max(self._clock.now_ms(), self._ledger.now_block_ms())  # never before the version that has our key
         kind, unsigned = self._complete(credential, now_ms)
-        signer = self._keys.signer(options.cryptosuite)
+        signers = {name: self._keys.signer(name) for name in options.cryptosuites}
         await asyncio.to_thread(check_credential, unsigned)
         check_kind(unsigned, kind)
         trust_of(self._ledger.state, unsigned, kind, self._me, self._me)
         if options.status:
             unsigned["credentialStatus"] = await self._status.allocate(unsigned["id"])
-        issued = await asyncio.to_thread(self._secure, unsigned, options, now_ms, signer)
+        issued = await asyncio.to_thread(self._secure, unsigned, options, now_ms, signers)
         await asyncio.to_thread(self._check_own, issued, options, now_ms)
         subject = str(unsigned["credentialSubject"].get("id", ""))
         digest = sha256_raw(encode_w3c(issued))
         await self._store.add_issued(unsigned["id"], kind.name, subject, digest, now_ms)
         return issued
 
-    async def rotate_key(self) -> str:
+    async def rotate_key(self, kind: CredentialKind = "selective") -> str:
         """As ``CredentialKeys.rotate``."""
-        return await self._keys.rotate()
+        return await self._keys.rotate(kind)
 
     async def verify_credential(self, document: JsonObject, demand: Demand | None = None) -> Verdict:
         """As ``CredentialVerifier.verify_credential``."""
@@ -184,15 +200,20 @@ class CredentialDesk:
             raise VerificationError("credential_issuer_mismatch", "This member issues in its own name only.")
         return kind, {**whole, "credentialSchema": schema_entry(kind)}
 
-    def _secure(self, unsigned: JsonObject, options: IssueOptions, now_ms: int, signer: ProofSigner) -> JsonObject:
+    def _secure(
+        self, unsigned: JsonObject, options: IssueOptions, now_ms: int, signers: dict[str, ProofSigner]
+    ) -> JsonObject:
         if options.cryptosuite == ENVELOPE:
-            return envelop(unsigned, signer)
-        proof = ProofOptions(options.cryptosuite, created=rfc3339(now_ms))
-        if options.cryptosuite == ecdsa_sd.CRYPTOSUITE:
-            shown = [f"/{name}" for name in unsigned if name not in {"@context", "credentialSubject"}]
-            always = dict.fromkeys((*shown, "/credentialSubject/id", *options.mandatory))
-            proof = replace(proof, mandatory_pointers=check_pointers(tuple(always)))
-        return create_proof(unsigned, signer, proof)
+            return envelop(unsigned, signers[ENVELOPE])
+        made = unsigned
+        for cryptosuite, signer in signers.items():
+            proof = ProofOptions(cryptosuite, created=rfc3339(now_ms))
+            if cryptosuite == ecdsa_sd.CRYPTOSUITE:
+                shown = [f"/{name}" for name in unsigned if name not in {"@context", "credentialSubject"}]
+                always = dict.fromkeys((*shown, "/credentialSubject/id", *options.mandatory))
+                proof = replace(proof, mandatory_pointers=check_pointers(tuple(always)))
+            made = create_proof(made, signer, proof)
+        return made
 
     def _check_own(self, issued: JsonObject, options: IssueOptions, now_ms: int) -> None:
         """What leaves the house verifies. It does not where the key was rotated while it was signed."""

@@ -18,6 +18,7 @@ from lianzheng.api.services import NodeServices
 from lianzheng.encoding.jcs import parse_w3c
 from lianzheng.encoding.model import member_path
 from lianzheng.errors import FormatError
+from lianzheng.flows.credential_keys import CredentialKind
 from lianzheng.flows.credentials import IssueOptions
 from lianzheng.flows.verification import Demand, Verdict
 from lianzheng.identity.credentials.rendering import Language, render_credential
@@ -30,7 +31,15 @@ _VC = "application/vc"
 _BODY_BYTES_MAX = 2 * CREDENTIAL_BYTES_MAX
 Document = dict[str, Any]
 Text = Annotated[str, Field(min_length=1, max_length=400)]
-Suite = Literal["eddsa-jcs-2022", "eddsa-rdfc-2022", "ecdsa-sd-2023", "vc+jwt"]
+Suite = Literal[
+    "ecdsa-jcs-2019",
+    "ecdsa-rdfc-2019",
+    "ecdsa-sd-2023",
+    "eddsa-jcs-2022",
+    "eddsa-rdfc-2022",
+    "lz-sm2-jcs-2026",
+    "vc+jwt",
+]
 Texts = Annotated[list[Text], Field(max_length=64)]
 
 
@@ -42,6 +51,8 @@ class IssueBodyOptions(_Body):
     """How the credential is secured."""
 
     cryptosuite: Suite = "eddsa-jcs-2022"
+    beside: Annotated[list[Suite], Field(max_length=3)] = []
+    """Further cryptosuites of which the credential carries a proof each."""
     status: bool = True
     """Whether it gets entries by which it can be revoked and suspended."""
     mandatoryPointers: Texts = []  # noqa: N815 - VCALM's name
@@ -189,6 +200,12 @@ class PresentedAnswer(BaseModel):
     verifiablePresentation: Document  # noqa: N815 - VCALM's name
 
 
+class KeyBody(_Body):
+    """Which key is to be made: P-256 for selective disclosure, P-256 for the other suites, or SM2."""
+
+    kind: CredentialKind = "selective"
+
+
 class KeyMadeAnswer(BaseModel):
     """A key that now stands in this member's DID."""
 
@@ -215,7 +232,8 @@ def create_router(services: NodeServices) -> APIRouter:
     async def issue(request: Request) -> Any:
         """Complete, secure and note a credential of one of the alliance's kinds, in this member's name."""
         body = await _read(request, IssueBody)
-        options = IssueOptions(body.options.cryptosuite, body.options.status, tuple(body.options.mandatoryPointers))
+        asked, always = body.options, tuple(body.options.mandatoryPointers)
+        options = IssueOptions(asked.cryptosuite, asked.status, always, tuple(asked.beside))
         credential = {"id": f"urn:uuid:{uuid.uuid4()}", **body.credential}
         issued = await services.credentials.issue(credential, options)
         return {"verifiableCredential": issued, "credentialId": credential["id"]}
@@ -248,11 +266,21 @@ def create_router(services: NodeServices) -> APIRouter:
         )
         return {"credentialId": body.credentialId, "version": version}
 
-    @operator.post("/credentials/keys", response_model=KeyMadeAnswer)
-    async def rotate_key() -> Any:
-        """Publish a P-256 key for selective disclosure (ecdsa-sd-2023) in this member's DID, in place of the last."""
-        return {"verificationMethod": await services.credentials.rotate_key()}
+    @operator.post("/credentials/keys", response_model=KeyMadeAnswer, openapi_extra=_in(KeyBody, required=False))
+    async def rotate_key(request: Request) -> Any:
+        """Publish a key for credentials in this member's DID, in place of the last of its kind.
 
+        Without a body one for selective disclosure (ecdsa-sd-2023).
+        """
+        body = await _read(request, KeyBody, empty=KeyBody())
+        return {"verificationMethod": await services.credentials.rotate_key(body.kind)}
+
+    _add_presentations(operator, services)
+    router.include_router(operator)
+    return router
+
+
+def _add_presentations(operator: APIRouter, services: NodeServices) -> None:
     @operator.post("/presentations", status_code=201, response_model=PresentedAnswer, openapi_extra=_in(PresentBody))
     async def present(request: Request) -> Any:
         """Present credentials as this member, for a verifier's challenge and domain."""
@@ -270,16 +298,16 @@ def create_router(services: NodeServices) -> APIRouter:
         found = [_verdict(one, body.options.language) for one in verdict.credentials]
         return {"verified": True, "holder": verdict.holder, "credentials": found}
 
-    router.include_router(operator)
-    return router
-
 
 _Form = TypeVar("_Form", bound=BaseModel)
 
 
-async def _read(request: Request, form: type[_Form]) -> _Form:
-    """The body in ``form``; raises ``FormatError`` of ``parse_w3c`` and ``field_invalid``."""
-    value = parse_w3c(await read_body(request, _BODY_BYTES_MAX), _BODY_BYTES_MAX)
+async def _read(request: Request, form: type[_Form], empty: _Form | None = None) -> _Form:
+    """The body in ``form``, ``empty`` for none; raises ``FormatError`` of ``parse_w3c`` and ``field_invalid``."""
+    data = await read_body(request, _BODY_BYTES_MAX)
+    if empty is not None and not data:
+        return empty
+    value = parse_w3c(data, _BODY_BYTES_MAX)
     try:
         return form.model_validate(value)
     except ValidationError as error:
@@ -287,9 +315,9 @@ async def _read(request: Request, form: type[_Form]) -> _Form:
         raise FormatError("field_invalid", f"Member {path} is missing, unknown or malformed.") from None
 
 
-def _in(form: type[BaseModel]) -> dict[str, Any]:
+def _in(form: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """OpenAPI of a body that is read by :func:`_read`."""
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _schema(form)}}}}
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": _schema(form)}}}}
 
 
 def _schema(form: type[BaseModel]) -> dict[str, Any]:
