@@ -167,6 +167,7 @@ pex = true
 flush_throttle_timeout = "{"10ms" if lan else "50ms"}"
 send_rate = 20480000
 recv_rate = 20480000
+max_packet_msg_payload_size = 16384   # the same at every member: a larger packet than its own a peer refuses
 
 [mempool]
 size = 10000
@@ -183,10 +184,10 @@ create_empty_blocks_interval = "{settings.heartbeat_ms}ms"
 peer_gossip_sleep_duration = "{"10ms" if lan else "50ms"}"
 
 [storage]
-discard_abci_responses = false
+discard_abci_responses = true    # the node's own store has them
 
 [tx_index]
-indexer = "kv"
+indexer = "null"                 # the node's own store finds transactions; nothing asks the engine for one
 """
 
 
