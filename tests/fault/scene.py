@@ -103,7 +103,8 @@ async def _scene(acts: Acts, enough: asyncio.Event) -> None:
         await broker.api.post("/api/v1/agreement/signature")
         await broker.api.post("/api/v1/issuer/keys")
     await load(stage)
-    enrolment.enrol_at = _enrol_at
+    for step in (enrolment, consent_step):  # each has the name for itself
+        vars(step)["enrol_at"] = _enrol_at
     await enrolment.enrol(stage)
     await consent_step.consent(stage)
     await agree(stage)
