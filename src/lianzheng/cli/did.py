@@ -41,7 +41,12 @@ def resolve(
         (one["id"].rpartition("#")[2], one.get("publicKeyMultibase", ""), ", ".join(_purposes(document, one["id"])))
         for one in document.get("verificationMethod", [])
     ]
-    show(found, as_json, ("key 密钥", "multikey", "purposes 用途"), rows)
+    told = {
+        "document": document,
+        "metadata": found["didDocumentMetadata"],
+        "resolution": found["didResolutionMetadata"],
+    }
+    show({"did": did, **told}, as_json, ("key 密钥", "multikey", "purposes 用途"), rows)
 
 
 def _purposes(document: dict[str, list[object]], method: str) -> list[str]:
