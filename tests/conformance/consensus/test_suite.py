@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -60,6 +61,20 @@ async def test_results_hashes_and_the_state_from_blocks_alone(tmp_path: Path, ma
         assert dict(rebuilt.state.scan("")) == dict(subject.engine.state.scan(""))
         accepted = sum(result[0] == "ok" for block in blocks for result in block.results)
         assert accepted == sum(code == "ok" for _, code in dated_script(0))
+
+
+@engines
+async def test_of_two_acts_with_one_nonce_each_is_told_its_own_result(tmp_path: Path, make: MakeSubject) -> None:
+    """The door looks at the committed state and lets both in; a member's restarted node may well send two."""
+    subject = make(tmp_path)
+    async with running(subject):
+        acts = [
+            BETA.transaction("member.update", update_payload(number, "beta"), 1, now_ms=subject.now_ms())
+            for number in range(4)
+        ]
+        receipts = await asyncio.gather(*(subject.engine.submit(act) for act in acts))
+        assert sorted(receipt.result.code for receipt in receipts) == ["nonce_used"] * 3 + ["ok"]
+        assert [receipt.tx_id for receipt in receipts] == [transaction_id(act.body) for act in acts]
 
 
 @engines

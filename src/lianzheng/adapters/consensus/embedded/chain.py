@@ -42,6 +42,7 @@ from lianzheng.ledger.ports import (
 )
 from lianzheng.ledger.roots import results_root, transactions_root
 from lianzheng.ledger.snapshot import Snapshot
+from lianzheng.ledger.transaction import Transaction, transaction_id
 from lianzheng.limits import BLOCK_BYTES_MAX, CHECKPOINT_WRITES_MIN
 
 __all__ = ["Chain"]
@@ -63,7 +64,7 @@ class Chain:
         self.checkpoint_writes = CHECKPOINT_WRITES_MIN
         self.fault: LianzhengError | None = None
         self.checkpoint_fault: str | None = None
-        self._recent: dict[int, tuple[int, Sequence[TxResult]]] = {}
+        self._recent: dict[int, tuple[Block, Sequence[TxResult]]] = {}
         self._advanced = asyncio.Event()
         self._closed = False
         self._writes = 0
@@ -264,7 +265,7 @@ class Chain:
             await asyncio.shield(self.store.append(row))
         except (sqlite3.Error, OSError) as error:
             raise ledger_storage_failed() from error
-        self._recent[head.height] = (head.time_ms, results)
+        self._recent[head.height] = (block, results)
         self._recent.pop(head.height - _RECENT_BLOCKS, None)
         self._advance(block)
 
@@ -285,12 +286,13 @@ class Chain:
 
         Raises ``VerificationError`` ``receipt_mismatch`` where another transaction stands there.
         """
-        time_ms, results = self._recent.get(height, (0, ()))
-        origin = results[index].origin if index < len(results) else None
-        if origin is None or origin.tx_id != tx_id:
+        block, results = self._recent.get(height, (None, ()))
+        # By its bytes: what was refused before its sender was known to be right (a nonce used earlier in the block)
+        # has a result without origin.
+        if block is None or index >= len(results) or _id_of(block.transactions[index]) != tx_id:
             raise VerificationError("receipt_mismatch", "A receipt names a place that holds another transaction.")
         result = results[index]
-        return Receipt(tx_id, height, index, time_ms, TxResult(result.code, result.data))
+        return Receipt(tx_id, height, index, block.head.head.time_ms, TxResult(result.code, result.data))
 
     def head_at(self, height: int) -> SignedHead | None:
         """This node's signed head of a height it has applied, or None."""
@@ -402,6 +404,13 @@ class Chain:
             self.checkpoint_fault = "checkpoint_unwritten"
         finally:
             self._checkpointing = None
+
+
+def _id_of(wire: bytes) -> bytes | None:
+    try:
+        return transaction_id(Transaction.parse(wire).body)
+    except FormatError:
+        return None
 
 
 def _events(height: int, time_ms: int, results: Sequence[TxResult]) -> list[JsonObject]:
