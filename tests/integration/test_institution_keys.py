@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,9 +90,14 @@ def schemas(shell: Shell) -> set[int]:
     return {one.json()["value"]["schema"] for one in found}
 
 
-def test_the_guides_passage_works_as_written(shell: Shell) -> None:
+def test_the_guides_passage_works_as_written(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     shell.refused(0, "credential", "key", "--kind", "SM2", code="schema_without_sm2")
-    values = {"DID": shell.net.brokers[0].did, "HEIGHT": str(caught_up(shell) + AHEAD)}
+    monkeypatch.setenv("LIANZHENG_NODES", " ".join(broker.node_url for broker in shell.net.brokers))
+    values = {
+        "DID": shell.net.brokers[0].did,
+        "B": shell.net.brokers[1].node_url,
+        "HEIGHT": str(caught_up(shell) + AHEAD),
+    }
     play(shell, "upgrade", values)
     while caught_up(shell) < int(values["HEIGHT"]):  # any transaction makes a block
         assert shell.json(2, "alliance", "update", "--licence", "证券经纪")["result"]["code"] == "ok"
@@ -107,6 +113,18 @@ def test_the_guides_passage_works_as_written(shell: Shell) -> None:
         ("lz-sm2-jcs-2026", "sm2-1"),
     ]
     assert "signed under a key that stood until" in shown, "the last line looks at it after the rotation"
+
+    shown = play(shell, "desk", values)
+    assert f"version 2 of {values['DESK']}" in shown and f"version 3 of {values['DESK']}" in shown
+    assert f"holds under version 3 of {values['DESK']}" in shown
+    assert "issuer believed as named" in shown
+    held = parse_w3c((shell.folder / "desk.json").read_bytes())
+    assert [one["verificationMethod"].partition("#")[2] for one in held["proof"]] == ["ed25519-1", "sm2-2"]
+    wallet = ("did", "create", "--store", shell.folder / "desk", *shell.nodes)
+    assert shell.line(*wallet).err.startswith("did_exists: ")
+    assert stat.S_IMODE((shell.folder / "desk" / "keys.sealed").stat().st_mode) == 0o600
+    nowhere = ("did", "key", "SM2", "--store", shell.folder / "nowhere", *shell.nodes)
+    assert shell.line(*nowhere).err.startswith("keystore_missing: ")
 
 
 def test_files_that_do_not_fit_are_refused_offline(shell: Shell) -> None:
