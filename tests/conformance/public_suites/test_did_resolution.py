@@ -1,6 +1,7 @@
 """What did-resolution-mocha-test-suite asks of a resolver.
 
-Files: tests/3-did-parameters.js, tests/4-did-resolution.js, tests/10-bindings.js, tests/assertions.js. The suite itself is not run here; DIDs and documents are our own. Where we differ stands in the guide, and below.
+Files: tests/3-did-parameters.js, tests/4-did-resolution.js, tests/10-bindings.js, tests/assertions.js. The
+suite itself is not run here; DIDs and documents are our own. Where we differ stands in the guide, and below.
 """
 
 from __future__ import annotations
