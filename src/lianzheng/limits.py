@@ -310,6 +310,9 @@ MATRICES_BYTES_MAX = 512 * 1024 * 1024
 ABCI_MESSAGE_BYTES_MAX = 32 * 1024 * 1024
 """One message of CometBFT: a block of 4 MiB or a snapshot chunk of 8 MiB, with room."""
 
+ABCI_HELD_BYTES_MAX = 2 * ABCI_MESSAGE_BYTES_MAX
+"""Bytes of the engine that wait on one connection: more than its mempool sends while a node executes a block."""
+
 COMET_BLOCK_TRANSACTIONS_MAX = 2000
 """Transactions that a proposer puts into one CometBFT block: about a second of execution."""
 
