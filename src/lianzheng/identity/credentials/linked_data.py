@@ -23,6 +23,7 @@ from pyld.nquads import serialize_nquad  # type: ignore[import-untyped]
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import FormatError, LianzhengError
 from lianzheng.identity.credentials.contexts import load_context
+from lianzheng.identity.credentials.names import check_name, check_places
 from lianzheng.limits import CONTEXTS_MAX, RDF_BLANK_NODES_MAX, RDF_QUADS_MAX, RDF_WORK_MAX
 
 __all__ = [
@@ -120,7 +121,7 @@ def serialize(triple: dict[str, Any], graph: str) -> str:
 
 
 class _Strict(JsonLdProcessor):  # type: ignore[misc]
-    """Refuses what JSON-LD processing would otherwise leave out of the signed statements."""
+    """Refuses what JSON-LD processing would leave out of the signed statements, and what they do not tell apart."""
 
     def __init__(self) -> None:
         super().__init__(on_property_dropped=_refuse_term)
@@ -128,7 +129,40 @@ class _Strict(JsonLdProcessor):  # type: ignore[misc]
     def expand(self, input_: Any, options: Any) -> Any:
         expanded = super().expand(input_, options)
         _check_expanded(expanded, 4 * _DEPTH_MAX)
+        check_places(expanded)
         return expanded
+
+    def _expand_object(
+        self,
+        active_ctx: Any,
+        active_property: Any,
+        expanded_active_property: Any,
+        element: Any,
+        expanded_parent: Any,
+        options: Any,
+        inside_list: bool = False,
+        type_key: Any = None,
+        type_scoped_ctx: Any = None,
+    ) -> Any:
+        for name, value in element.items():
+            means = None if name == "@context" else self._expand_iri(active_ctx, name, vocab=True)
+            if "@value" not in element:
+                check_name(name, means)
+            if (active_ctx["mappings"].get(name) or {}).get("reverse"):
+                check_name(name, "@reverse")
+            for kind in (value if isinstance(value, list) else [value]) if means == "@type" else ():
+                check_name(kind, self._expand_iri(type_scoped_ctx or active_ctx, kind, vocab=True))
+        return super()._expand_object(
+            active_ctx,
+            active_property,
+            expanded_active_property,
+            element,
+            expanded_parent,
+            options,
+            inside_list,
+            type_key,
+            type_scoped_ctx,
+        )
 
 
 class _Budget(IdentifierIssuer):  # type: ignore[misc]
