@@ -69,7 +69,8 @@ def _moved(document: dict[str, Any], name: str, to: dict[str, Any], *context: di
     return {**changed, **to, "@context": [*document["@context"], *context]}
 
 
-UNTIL = {
+Way = tuple[dict[str, Any], tuple[dict[str, Any], ...]]
+UNTIL: dict[str, Way] = {
     "as an IRI": ({CRED + "validUntil": TYPED}, ()),
     "under a prefix": ({"c:validUntil": TYPED}, ({"c": CRED},)),
     "as a term of an inline context": ({"bis": PAST}, ({"bis": {"@id": CRED + "validUntil", "@type": DATE_TIME}},)),
@@ -105,7 +106,7 @@ def test_the_end_cannot_be_hidden(suite: str, way: str) -> None:
     assert _code(disguised) == "term_disguised"
 
 
-STATUS_WAYS = {
+STATUS_WAYS: dict[str, Way] = {
     "as an IRI": ({CRED + "credentialStatus": ENTRY}, ()),
     "under a prefix": ({"c:credentialStatus": ENTRY}, ({"c": CRED},)),
     "as a term": ({"state": ENTRY}, ({"state": {"@id": CRED + "credentialStatus", "@type": "@id"}},)),
