@@ -11,6 +11,8 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -26,15 +28,19 @@ from lianzheng.limits import (
 __all__ = ["Address", "GuardedFetcher", "is_public"]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_GLOBAL = ipaddress.IPv6Network("2000::/3")
+"""All of global unicast (RFC 4291): site-local addresses and NAT64, for two, lie outside."""
+_DOCUMENTATION = ipaddress.IPv6Network("3fff::/20")
+_RELAYS = ipaddress.IPv4Network("192.88.99.0/24")
 
 
 def is_public(address: Address) -> bool:
     """Whether an address is one of the public internet: nothing inside the house, and no way to wrap such a one."""
     if isinstance(address, ipaddress.IPv6Address):
-        wrapped = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
-        if wrapped or any(address in network for network in _NAT64):
+        if address not in _GLOBAL or address in _DOCUMENTATION or address.sixtofour or address.teredo:
             return False
+    elif address in _RELAYS:  # of 6to4 (RFC 7526): they lead on to what a 2002: address wraps
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved)
 
 
@@ -53,16 +59,21 @@ class GuardedFetcher:
         self._timeout_seconds = timeout_seconds
         self._bytes_max = bytes_max
         self._running = asyncio.Semaphore(DID_FETCHES_MAX)
+        # How long a look-up takes is for the name's own servers to say: the threads that all share must not wait.
+        self._look_ups = ThreadPoolExecutor(DID_FETCHES_MAX, thread_name_prefix="did-web")
 
     async def fetch(self, url: str) -> bytes:
         """The body of a 200 answer. Raises as the port says."""
         try:
-            async with self._running, asyncio.timeout(self._timeout_seconds):
+            # The wait for a place counts: sites that never answer would else keep everybody behind them waiting.
+            async with asyncio.timeout(self._timeout_seconds), self._running:
                 return await self._follow(url)
         except (TimeoutError, httpx.HTTPError, OSError) as error:
             raise UnavailableError(
                 "fetch_failed", "The document could not be fetched in time.", detail=type(error).__name__
             ) from error
+        except (httpx.InvalidURL, ValueError) as error:  # of the libraries, for where the site leads
+            raise RefusedError("fetch_forbidden", "The document's site leads to what is no URL.") from error
 
     async def _follow(self, url: str) -> bytes:
         first = urlsplit(url)
@@ -103,7 +114,9 @@ class GuardedFetcher:
         """One address of the name; if any of them is not allowed, none is."""
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await loop.run_in_executor(
+                self._look_ups, partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            )
         except socket.gaierror as error:
             raise NotFoundError("did_unknown", "The document's site has no address.") from error
         addresses = [ipaddress.ip_address(one[4][0]) for one in found]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lianzheng.adapters.resolution.web import Address, GuardedFetcher, is_public
 from lianzheng.adapters.transport.certificates import create_certificate
 from lianzheng.errors import FormatError, LianzhengError, NotFoundError, RefusedError, UnavailableError
+from lianzheng.limits import DID_FETCHES_MAX
 
 Reply = Callable[[str], bytes]
 
@@ -157,3 +162,82 @@ def test_addresses_inside_the_house_are_not_public(text: str) -> None:
 def test_public_addresses(text: str) -> None:
     address: Address = ipaddress.ip_address(text)
     assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://[",  # no URL at all for urllib
+        "//[::1",
+        "https://localhost:99999/did.json",
+        "https://localhost:x/did.json",
+        "/\u0085did.json",  # a control character for httpx
+        "/" + "a" * 65_600,  # longer than httpx takes, longer than h11 reads
+        "https://u:p@localhost/did.json",
+        "",
+    ],
+    ids=["bracket", "half-address", "port", "no-port", "control", "long", "user", "empty"],
+)
+@pytest.mark.asyncio
+async def test_a_redirect_to_what_is_no_url_is_refused(tmp_path: Path, location: str) -> None:
+    async with serving(tmp_path, timeout_seconds=3.0) as (server, fetcher):
+        server.replies["/did.json"] = _status("302 Found").replace(
+            b"connection: close", b"connection: close\r\nlocation: " + location.encode("latin-1")
+        )
+        with pytest.raises(LianzhengError) as caught:
+            await fetcher.fetch(server.url("/did.json"))
+        assert caught.value.code in {"fetch_forbidden", "fetch_failed"}
+
+
+@pytest.mark.asyncio
+async def test_names_that_are_looked_up_slowly_hold_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name's own server decides how long a look-up takes; the threads that all of the node shares are not waiting."""
+    release = threading.Event()
+
+    def slow(*_arguments: Any, **_options: Any) -> Any:
+        release.wait(30)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with ThreadPoolExecutor(1) as shared:
+        asyncio.get_running_loop().set_default_executor(shared)
+        waiting = asyncio.create_task(GuardedFetcher().fetch("https://slow.example/did.json"))
+        try:
+            await asyncio.sleep(0)
+            assert await asyncio.wait_for(asyncio.to_thread(int, "7"), 10) == 7
+        finally:
+            release.set()
+        with pytest.raises(LianzhengError):
+            await waiting
+
+
+@pytest.mark.asyncio
+async def test_who_waits_for_a_place_waits_no_longer_than_a_fetch(tmp_path: Path) -> None:
+    """All places taken by sites that never answer: the next one is told so, it does not queue behind them for ever."""
+    async with serving(tmp_path, timeout_seconds=60.0) as (server, fetcher):
+        held = [asyncio.create_task(fetcher.fetch(server.url(f"/{n}"))) for n in range(DID_FETCHES_MAX)]
+        while len(server.heads) < DID_FETCHES_MAX:
+            await asyncio.sleep(0)
+        fetcher._timeout_seconds = 0.2
+        with pytest.raises(LianzhengError, match="fetch_failed"):
+            await asyncio.wait_for(fetcher.fetch(server.url("/next")), 20)
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        assert len(server.heads) == DID_FETCHES_MAX
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fec0::1",  # site-local, RFC 3879: deprecated, and still routed inside some houses
+        "3fff::1",  # documentation, RFC 9637
+        "5f00::1",  # SRv6 segment identifiers, RFC 9602
+        "4000::1",  # not allocated: only 2000::/3 is global unicast (RFC 4291)
+        "::ffff:0:127.0.0.1",  # IPv4-translated, RFC 2765
+        "::127.0.0.1",  # IPv4-compatible, RFC 4291
+        "192.88.99.1",  # 6to4 relays, RFC 7526
+    ],
+)
+def test_more_addresses_that_are_not_of_the_public_internet(text: str) -> None:
+    assert not is_public(ipaddress.ip_address(text))
