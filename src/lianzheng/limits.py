@@ -62,6 +62,12 @@ DID_OPTIONS_BYTES_MAX = 8 * 1024
 DID_DOCUMENT_BYTES_MAX = 64 * 1024
 """A document that somebody else publishes: some hundred keys."""
 
+HTTP_HEAD_SECONDS_MAX = 20
+"""From the connection, or the first byte of a later request, to the end of its head; a proxy passes heads on whole."""
+
+HTTP_BODY_PAUSE_SECONDS_MAX = 60
+"""Between two pieces of a body that we are ready to read: longer than any retransmission, shorter than patience."""
+
 DID_FETCH_SECONDS_MAX = 5
 """For all of a did:web fetch, name resolution and redirects included."""
 

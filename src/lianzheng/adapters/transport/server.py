@@ -20,6 +20,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lianzheng.adapters.transport.certificates import fingerprint, load_identity
+from lianzheng.adapters.transport.patience import PatientProtocol
 from lianzheng.encoding.canonical import encode
 
 __all__ = ["HttpServer", "PeerServer", "server_context"]
@@ -107,7 +108,7 @@ def _config(app: Any, host: str, port: int) -> uvicorn.Config:
         app,
         host=host,
         port=port,
-        http="h11",
+        http=PatientProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -123,7 +124,7 @@ def _config(app: Any, host: str, port: int) -> uvicorn.Config:
 
 
 def _protocol(authorise: Authorise, state_key: str) -> type[H11Protocol]:
-    class PeerProtocol(H11Protocol):
+    class PeerProtocol(PatientProtocol):
         """Knows the peer's certificate; each request is answered by the application only for an active member."""
 
         def connection_made(self, transport: Any) -> None:
