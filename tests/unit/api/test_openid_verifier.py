@@ -18,6 +18,8 @@ from lianzheng.encoding.multikey import P256_PUB
 from lianzheng.errors import LianzhengError
 from lianzheng.identity.credentials.enveloped import ENVELOPED_PRESENTATION, envelop
 from lianzheng.identity.credentials.keys import ProofSigner
+from lianzheng.identity.credentials.proofs import ProofOptions, create_proof
+from lianzheng.identity.credentials.verifiable import rfc3339
 from lianzheng.identity.openid.formats import packed, unpacked_credential
 from lianzheng.identity.openid.jwe import encrypt_response
 from lianzheng.identity.openid.jwt import read_jwt, sign_jwt
@@ -201,6 +203,41 @@ async def test_a_revoked_credential_is_refused(net: OpenIdNode) -> None:
     }
     assert (await net.operator.post("/api/v1/credentials/status", json=change)).status_code == 200
     assert reason(await send(net, request, {"level": [presented(held, request, net)]})) == "credential_revoked"
+
+
+async def test_a_revoked_credential_is_refused_with_its_status_hidden(net: OpenIdNode) -> None:
+    """Its holder writes the status under the IRI that the name stands for: the issuer's RDF proof still holds."""
+    holder = net.holder()
+    credentials = [{"configuration": LDP_LEVEL, "credential": level(), "status": True}]
+    made = (await net.operator.post("/api/v1/openid/offers", json={"credentials": credentials})).json()
+    (held,) = await holder.receive(await holder.offer(made["uri"]), made["tx_code"])
+    change = {
+        "credentialId": held.value["id"],
+        "credentialStatus": {"statusPurpose": "revocation"},
+        "status": True,
+    }
+    assert (await net.operator.post("/api/v1/credentials/status", json=change)).status_code == 200
+    document = {name: value for name, value in held.value.items() if name != "credentialStatus"}
+    document["https://www.w3.org/2018/credentials#credentialStatus"] = held.value["credentialStatus"]
+    unrevoked = {"@context", "type", "id", "issuer", "validFrom", "validUntil", "credentialSubject", "credentialSchema"}
+    assert unrevoked <= {*document}  # all that a verifier asks for by name
+    for value, code in ((held.value, "credential_revoked"), (document, "term_disguised")):
+        request = await holder.request((await net.ask(query("ldp_vc")))["uri"])
+        presentation = {
+            "@context": [V2],
+            "type": ["VerifiablePresentation"],
+            "holder": holder.did,
+            "verifiableCredential": [value],
+        }
+        options = ProofOptions(
+            "eddsa-jcs-2022",
+            rfc3339(net.clock.now_ms()),
+            purpose="authentication",
+            domain=request.client_id,
+            challenge=request.nonce,
+        )
+        signed = create_proof(presentation, wallet_signer(), options)
+        assert reason(await send(net, request, {"level": [signed]})) == code
 
 
 async def test_wrong_answers_end_a_request(net: OpenIdNode) -> None:

@@ -90,3 +90,17 @@ def test_addresses_are_bounded() -> None:
         assert allowance.take(str(number))
     assert len(allowance._levels) == OPENID_CLIENTS_MAX
     assert not allowance.take(str(OPENID_CLIENTS_MAX + 9))
+
+
+def test_a_subscriber_of_ipv6_has_one_allowance_for_all_his_addresses() -> None:
+    allowance = Allowance(1, TwoClocks())
+    assert allowance.take("2001:db8:0:1::1")
+    assert not allowance.take("2001:db8:0:1:ffff:ffff:ffff:ffff")
+    assert allowance.take("2001:db8:0:2::1")
+    assert allowance.take("192.0.2.1")
+    assert allowance.take("192.0.2.2")
+    assert not allowance.take("::ffff:192.0.2.1")  # the same as a dual-stack socket writes it
+    assert allowance.take("fe80::1%eth0")
+    assert not allowance.take("fe80::2%eth1")
+    assert allowance.take("")
+    assert not allowance.take("")

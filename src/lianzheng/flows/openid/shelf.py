@@ -7,6 +7,7 @@ a lost offer costs a new QR code, a kept one is a bearer secret on a disk.
 from __future__ import annotations
 
 import secrets
+from ipaddress import IPv6Address, ip_address
 from typing import Generic, TypeVar
 
 from lianzheng.clock import Clock
@@ -58,7 +59,10 @@ class Shelf(Generic[_Kept]):
 
 
 class Allowance:
-    """Requests a minute of one address, refilled evenly; of a bounded number of addresses."""
+    """Requests a minute of one address, refilled evenly; of a bounded number of addresses.
+
+    An IPv6 subscriber has 2^64 addresses or more (RFC 6177): counted is the /64.
+    """
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
         self._per_minute = per_minute
@@ -67,6 +71,7 @@ class Allowance:
 
     def take(self, address: str) -> bool:
         """Take one request, if the address has one left."""
+        address = _subscriber(address)
         now_us, full = self._clock.boot_us(), self._per_minute * _MINUTE_US  # in shares of a request: integers suffice
         level, seen_us = self._levels.pop(address, (full, now_us))
         level = min(full, level + (now_us - seen_us) * self._per_minute)
@@ -75,6 +80,16 @@ class Allowance:
             del self._levels[next(iter(self._levels))]
         self._levels[address] = (level - _MINUTE_US if enough else level, now_us)
         return enough
+
+
+def _subscriber(address: str) -> str:
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address  # a socket without one
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or parsed.packed[:8].hex())
+    return str(parsed)
 
 
 def _digest(key: str) -> bytes:
