@@ -71,7 +71,7 @@ def multibase_decode(text: str, size_max: int = 256) -> bytes:
 
 
 def varint_encode(number: int) -> bytes:
-    """Unsigned varint (multiformats): seven bits a byte, least significant first."""
+    """Unsigned varint, as in multiformats and protobuf: seven bits a byte, least significant first."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

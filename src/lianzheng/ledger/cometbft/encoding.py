@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from lianzheng.encoding.binary import varint_encode
 from lianzheng.ledger.cometbft.model import BlockId, CometHeader, CommitSignature, CommitVotes, Time, Validator
 from lianzheng.ledger.hashing import digest_of, leaf_hash, node_hash
 
@@ -66,7 +67,7 @@ def vote_bytes(chain_id: str, height: int, commit: CommitVotes, signature: Commi
         + _message(5, _time(signature.time))
         + _bytes(6, chain_id.encode())
     )
-    return _uvarint(len(vote)) + vote
+    return varint_encode(len(vote)) + vote
 
 
 def _block_id(value: BlockId) -> bytes:
@@ -79,7 +80,7 @@ def _time(value: Time) -> bytes:
 
 
 def _number(field: int, value: int) -> bytes:
-    return _tag(field, _VARINT) + _uvarint(value) if value else b""
+    return _tag(field, _VARINT) + varint_encode(value) if value else b""
 
 
 def _fixed64(field: int, value: int) -> bytes:
@@ -92,20 +93,11 @@ def _bytes(field: int, value: bytes) -> bytes:
 
 def _message(field: int, value: bytes) -> bytes:
     """An embedded message is written even if it is empty."""
-    return _tag(field, _BYTES) + _uvarint(len(value)) + value
+    return _tag(field, _BYTES) + varint_encode(len(value)) + value
 
 
 def _tag(field: int, kind: int) -> bytes:
     return bytes([field << 3 | kind])
-
-
-def _uvarint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def _merkle(items: Sequence[bytes]) -> bytes:

@@ -7,13 +7,14 @@ from google.protobuf.internal.encoder import _VarintBytes  # type: ignore[attr-d
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lianzheng.adapters.consensus.cometbft.framing import FrameDecoder, encode_frame, encode_uvarint
+from lianzheng.adapters.consensus.cometbft.framing import FrameDecoder, encode_frame
+from lianzheng.encoding.binary import varint_encode
 from lianzheng.errors import FormatError
 
 
 @given(st.integers(min_value=0, max_value=2**63 - 1))
 def test_uvarint_is_protobufs(number: int) -> None:
-    assert encode_uvarint(number) == _VarintBytes(number)
+    assert varint_encode(number) == _VarintBytes(number)
 
 
 @given(st.lists(st.binary(max_size=400), max_size=8), st.integers(min_value=1, max_value=97))
@@ -30,7 +31,7 @@ def test_a_length_over_the_bound_is_refused_before_its_bytes_come() -> None:
     decoder = FrameDecoder(bytes_max=1000)
     assert decoder.feed(encode_frame(b"x" * 1000)) == [b"x" * 1000]
     with pytest.raises(FormatError, match="abci_frame_invalid"):
-        decoder.feed(encode_uvarint(1001))
+        decoder.feed(varint_encode(1001))
 
 
 def test_an_endless_length_is_refused() -> None:

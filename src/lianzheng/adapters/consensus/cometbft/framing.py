@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+from lianzheng.encoding.binary import varint_encode
 from lianzheng.errors import FormatError
 from lianzheng.limits import ABCI_MESSAGE_BYTES_MAX
 
-__all__ = ["FrameDecoder", "encode_frame", "encode_uvarint"]
+__all__ = ["FrameDecoder", "encode_frame"]
 
 _UVARINT_BYTES_MAX = 10
 
 
-def encode_uvarint(number: int) -> bytes:
-    """Base-128 digits, least first, the high bit set on all but the last. ``number`` is not negative."""
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def encode_frame(message: bytes) -> bytes:
     """``message`` behind its length."""
-    return encode_uvarint(len(message)) + message
+    return varint_encode(len(message)) + message
 
 
 class FrameDecoder:
