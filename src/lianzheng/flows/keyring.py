@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import RefusedError, VerificationError
 from lianzheng.identity.credentials.keys import ProofKey, did_key
@@ -37,9 +38,10 @@ class KeyRing:
 class KeyFinder:
     """did:lz at this node's committed state, did:key from itself, did:web through the resolver."""
 
-    def __init__(self, ledger: LedgerReader, resolver: Resolver) -> None:
+    def __init__(self, ledger: LedgerReader, resolver: Resolver, clock: Clock) -> None:
         self._ledger = ledger
         self._resolver = resolver
+        self._clock = clock
 
     async def keys_of(self, document: JsonObject, purpose: str, methods: frozenset[str] = METHODS) -> KeyRing:
         """The keys that the proofs of ``document`` name, for ``purpose``; of did:lz as they were when it was signed.
@@ -72,4 +74,4 @@ class KeyFinder:
         resolved = await self._resolver.resolve(did)
         if resolved.document is None:
             raise VerificationError("did_deactivated", "The signer's DID is deactivated for good.")
-        return published_key(resolved.document, method, purpose)
+        return published_key(resolved.document, method, purpose, self._clock.now_ms())

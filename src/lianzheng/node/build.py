@@ -341,7 +341,7 @@ def _credentials(base: _Base, resolver: Resolver) -> CredentialDesk:
 
     lists = StatusDesk(me, base_url, store, engine, base.sender, signer, clock)
     web = GuardedFetcher(bytes_max=STATUS_DOCUMENT_BYTES_MAX)
-    keys = KeyFinder(engine, resolver)
+    keys = KeyFinder(engine, resolver, clock)
     checker = LedgerStatusChecker(engine, keys, StatusListFetcher(me, lists.document, base.peers, web), clock)
     verifier = CredentialVerifier(me, engine, keys, checker, clock)
     own = CredentialKeys(signer, base.keystore, engine, base.sender)
@@ -353,7 +353,7 @@ def _openid(base: _Base, credentials: CredentialDesk, resolver: Resolver) -> Ope
     if config is None or not config.enabled:
         return None
     signer = ProofSigner(f"{base.config.did}#{NODE_KEY}", ED25519_PUB, base.sign)
-    issuance = IssuanceDesk(config.base_url, credentials, KeyFinder(base.engine, resolver), base.clock)
+    issuance = IssuanceDesk(config.base_url, credentials, KeyFinder(base.engine, resolver, base.clock), base.clock)
     presentation = PresentationDesk(config.base_url, signer, credentials, base.clock)
     return OpenIdDesk(config.base_url, issuance, presentation, Allowance(config.requests_per_minute, base.clock))
 

@@ -54,7 +54,7 @@ class World:
         self.alpha, self.beta = Holder.named("alpha"), Holder.named("beta")
         self.clock = ManualClock(self.network.time_ms)
         self.nonces: dict[str, int] = {}
-        finder = KeyFinder(self, Resolver({}))
+        finder = KeyFinder(self, Resolver({}), self.clock)
         self.checker = LedgerStatusChecker(self, finder, self.web, self.clock)
 
     @property

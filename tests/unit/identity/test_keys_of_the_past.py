@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -167,7 +168,23 @@ def test_a_published_document_lists_its_key_for_the_purpose(document: dict[str, 
         {"verificationMethod": [METHOD | {"type": "JsonWebKey"}], "assertionMethod": ["#k"]},
         {"verificationMethod": [METHOD], "assertionMethod": [["#k"]]},
         {"verificationMethod": "x", "assertionMethod": "#k"},
+        {"verificationMethod": [METHOD | {"controller": "did:web:other.example"}], "assertionMethod": ["#k"]},
+        {"assertionMethod": [{name: value for name, value in METHOD.items() if name != "controller"}]},
+        {"verificationMethod": [METHOD | {"revoked": "2099-01-01T00:00:00Z"}], "assertionMethod": ["#k"]},
+        {"verificationMethod": [METHOD | {"revoked": None}], "assertionMethod": ["#k"]},
+        {"verificationMethod": [METHOD | {"expires": "soon"}], "assertionMethod": ["#k"]},
+        {"verificationMethod": [METHOD | {"expires": "2099-01-01T00:00:00Z"}], "assertionMethod": ["#k"]},
     ],
 )
 def test_a_published_document_that_does_not(document: dict[str, Any]) -> None:
     assert refused(lambda: published_key(document, f"{WEB}#k", "assertionMethod")) == "verification_method_unknown"
+
+
+def test_a_published_key_counts_to_its_end_and_no_longer() -> None:
+    """Controlled Identifiers 1.0, 2.2: no proof counts at or after ``expires``. 2026-01-01 is 20,454 days of 1970."""
+    document = {"verificationMethod": [METHOD | {"expires": "2026-01-01T00:00:00Z"}], "assertionMethod": ["#k"]}
+    end_ms = 20_454 * 86_400_000
+    assert published_key(document, f"{WEB}#k", "assertionMethod", end_ms - 1).key.controller == WEB
+    for now_ms in (end_ms, end_ms + 1):
+        ask = partial(published_key, document, f"{WEB}#k", "assertionMethod", now_ms)
+        assert refused(ask) == "verification_method_unknown"

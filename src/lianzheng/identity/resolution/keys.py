@@ -12,6 +12,7 @@ from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.multikey import ED25519_PUB, P256_PUB, P384_PUB, SM2_PUB, decode_any_multikey
 from lianzheng.errors import FormatError, NotFoundError, VerificationError
 from lianzheng.identity.credentials.keys import ProofKey
+from lianzheng.identity.credentials.times import xsd_time_ms
 from lianzheng.identity.did.model import DidRecord, MethodKey, did_state_key, did_version_key
 from lianzheng.identity.resolution.did_lz import version_of
 from lianzheng.identity.resolution.model import Options
@@ -64,10 +65,12 @@ def ledger_key(state: StateView, method: str, purpose: str, signed_ms: int | Non
     return KeyUse(_proof_key(did, found.multikey), present.version)
 
 
-def published_key(document: JsonObject, method: str, purpose: str) -> KeyUse:
-    """The key that ``method`` names in a resolved DID document, which lists it under ``purpose``.
+def published_key(document: JsonObject, method: str, purpose: str, now_ms: int | None = None) -> KeyUse:
+    """The key that ``method`` names in a resolved DID document, which lists it under ``purpose`` as its own.
 
-    Raises ``VerificationError`` ``verification_method_unknown``.
+    One that the document calls ``revoked`` is none any more, and one past its ``expires`` (Controlled Identifiers 1.0,
+    2.2); without ``now_ms`` every key with an end is refused. Raises ``VerificationError``
+    ``verification_method_unknown``.
     """
     did = method.partition("#")[0]
     listed: list[Any] = document.get(purpose, []) if isinstance(document.get(purpose), list) else []
@@ -78,7 +81,9 @@ def published_key(document: JsonObject, method: str, purpose: str) -> KeyUse:
         if not isinstance(one, dict) or _absolute(one.get("id"), did) != method:
             continue
         authorised = method in {_absolute(name, did) for name in names}
-        if authorised and one.get("type") == "Multikey" and isinstance(one.get("publicKeyMultibase"), str):
+        if not authorised or one.get("controller") != did or _has_ended(one, now_ms):
+            continue
+        if one.get("type") == "Multikey" and isinstance(one.get("publicKeyMultibase"), str):
             return KeyUse(_proof_key(did, one["publicKeyMultibase"]))
     raise _unknown()
 
@@ -124,6 +129,15 @@ def _proof_key(did: str, multikey: str) -> ProofKey:
     if codec not in _SIGNS:
         raise _unknown()
     return ProofKey(codec, raw, did)
+
+
+def _has_ended(method: JsonObject, now_ms: int | None) -> bool:
+    if "revoked" in method:
+        return True
+    try:
+        return "expires" in method and (now_ms is None or xsd_time_ms(method["expires"]) <= now_ms)
+    except FormatError:
+        return True
 
 
 def _absolute(text: object, did: str) -> str:
