@@ -85,7 +85,9 @@ class ShareFile:
             raise _malformed() from error
         share = cls(did=did, set_id=set_id, index=int(found["index"]), words=found["words"], sealed=sealed)
         inside = decode_share(share.words)
-        fits = (inside.member + 1, inside.threshold, inside.groups) == (share.index, THRESHOLD, 1)
+        # Everything that we write: an exponent of the standard's could ask for minutes of work.
+        form = (inside.threshold, inside.groups, inside.group, inside.exponent, inside.extendable, len(inside.value))
+        fits = inside.member + 1 == share.index and form == (THRESHOLD, 1, 0, 0, True, 32)
         if not fits or set_id != _set_id(sealed) or share.to_text() != text:
             raise _malformed()
         return share

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,7 @@ from lianzheng.errors import LianzhengError
 from lianzheng.wallet import Wallet
 from lianzheng.wallet.model import Reserve
 from lianzheng.wallet.shares import ShareFile, make_shares, open_shares, reserve_of
+from lianzheng.wallet.slip39 import decode_share, encode_share
 
 
 def made() -> Wallet:
@@ -141,3 +144,14 @@ def test_a_right_checksum_saves_no_wrong_line(old: str, new: str) -> None:
     head = TEXTS[0][: TEXTS[0].rindex("checksum: ")].replace(old, new, 1)
     with pytest.raises(LianzhengError, match="share_malformed"):
         ShareFile.parse(f"{head}checksum: {b64u_encode(sha256_raw(head.encode()))}\n")
+
+
+@pytest.mark.parametrize("change", [{"exponent": 15}, {"group": 1}, {"extendable": False}, {"value": bytes(16)}])
+def test_words_of_the_standard_that_no_wallet_writes_are_refused(change: dict[str, Any]) -> None:
+    """All checksums right. Exponent 15 stands for 4 · 2,500 · 2^15 rounds of PBKDF2: minutes before anything is said."""
+    inside = replace(decode_share(SHARES[0].words), **change)
+    other = replace(SHARES[0], words=encode_share(inside))
+    assert decode_share(other.words) == inside  # the standard has them
+    with pytest.raises(LianzhengError) as caught:
+        ShareFile.parse(other.to_text())
+    assert caught.value.code == "share_malformed"
