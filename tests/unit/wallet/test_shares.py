@@ -148,7 +148,7 @@ def test_a_right_checksum_saves_no_wrong_line(old: str, new: str) -> None:
 
 @pytest.mark.parametrize("change", [{"exponent": 15}, {"group": 1}, {"extendable": False}, {"value": bytes(16)}])
 def test_words_of_the_standard_that_no_wallet_writes_are_refused(change: dict[str, Any]) -> None:
-    """All checksums right. Exponent 15 stands for 4 · 2,500 · 2^15 rounds of PBKDF2: minutes before anything is said."""
+    """All checksums right. Exponent 15 stands for 4 · 2,500 · 2^15 rounds of PBKDF2: minutes of work."""
     inside = replace(decode_share(SHARES[0].words), **change)
     other = replace(SHARES[0], words=encode_share(inside))
     assert decode_share(other.words) == inside  # the standard has them
