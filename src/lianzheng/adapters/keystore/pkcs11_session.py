@@ -41,6 +41,8 @@ class Connection:
         self._module = module
         self._token = token
         self._pin: bytes | None = None
+        self._refused: bytes | None = None
+        """A PIN that the module has refused: asked with it again and again, it would lock the token."""
         self._session: Any = None
         self._lock = threading.RLock()
 
@@ -68,6 +70,8 @@ class Connection:
                 raise _unreachable(type(error).__name__) from error
 
     def _open(self, pin: bytes) -> Any:
+        if pin == self._refused:
+            raise _pin_wrong()
         try:
             token = pkcs11.lib(str(self._module)).get_token(token_label=self._token)
             try:
@@ -81,11 +85,8 @@ class Connection:
                 next_step="Compare token in [keys] with `softhsm2-util --show-slots`, or the vendor's tool.",
             ) from error
         except (exceptions.PinIncorrect, exceptions.PinInvalid, exceptions.PinLenRange, UnicodeDecodeError) as error:
-            raise ConfigError(
-                "hsm_pin_wrong",
-                "The hardware module refuses the PIN.",
-                next_step="Correct the PIN file before starting again: a module locks after a few tries.",
-            ) from error
+            self._refused = pin
+            raise _pin_wrong() from error
         except exceptions.PinLocked as error:
             raise ConfigError(
                 "hsm_pin_locked",
@@ -94,6 +95,14 @@ class Connection:
             ) from error
         except RuntimeError as error:  # PKCS11Error is one, and so is a library that cannot be loaded
             raise _unreachable(type(error).__name__) from error
+
+
+def _pin_wrong() -> ConfigError:
+    return ConfigError(
+        "hsm_pin_wrong",
+        "The hardware module refuses the PIN.",
+        next_step="Correct the PIN file before starting again: a module locks after a few tries.",
+    )
 
 
 def _unreachable(detail: str) -> UnavailableError:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pkcs11
 import pytest
@@ -106,6 +107,33 @@ def test_a_lost_session_is_an_error_once_and_is_opened_anew(token: Token) -> Non
         store.sign("node", b"m")
     assert _code(caught) == "hsm_unreachable"
     ed25519.verify(public, b"m", store.sign("node", b"m"))
+
+
+def test_a_pin_that_was_refused_is_not_tried_again(token: Token, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody changes the PIN, the session is lost: a node that asks with the old one every second locks the token."""
+    store = _open(token)
+    public = store.generate_signing_key("node")
+    with store._connection.session() as session:
+        session.set_pin(token.pin.decode(), "another1")
+        session.close()
+    tries: list[str] = []
+    library = pkcs11.lib
+
+    def counted(path: str) -> Any:
+        tries.append(path)
+        return library(path)
+
+    monkeypatch.setattr("lianzheng.adapters.keystore.pkcs11_session.pkcs11.lib", counted)
+    codes = []
+    for _ in range(4):
+        with pytest.raises(LianzhengError) as caught:
+            store.sign("node", b"m")
+        codes.append(_code(caught))
+    assert codes == ["hsm_unreachable", "hsm_pin_wrong", "hsm_pin_wrong", "hsm_pin_wrong"]
+    assert len(tries) == 1
+    again = Pkcs11SigningStore.open(token.module, token.label, b"another1", "member")
+    ed25519.verify(public, b"m", again.sign("node", b"m"))
+    assert len(tries) == 2
 
 
 _SIGNS_TWICE = """
