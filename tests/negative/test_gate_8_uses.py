@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
-from gate_kit import ALPHA, EXPERIENCE, MANY, VIEWS, WEALTH, GateNet
+from gate_kit import ALPHA, CHAIN, EXPERIENCE, MANY, VIEWS, WEALTH, GateNet
 from lianzheng.adapters.storage.database import Database, sqlite_url
 from lianzheng.adapters.storage.gate import UseRepository
 from lianzheng.adapters.storage.tables.compute import view_epoch
 from lianzheng.compute.gate.model import GateAnswer, GateCall, ViewEpoch
+from lianzheng.compute.gate.work import Element, TokenWork
+from lianzheng.compute.gate.workers import LocalGateWorkers
 from lianzheng.consent.model import ConsentRevoke
 from lianzheng.errors import LianzhengError, UnavailableError
 from lianzheng.limits import REQUEST_SKEW_MS, VIEW_ANSWERS_MAX
@@ -141,6 +143,23 @@ async def test_a_repeat_passes_every_other_gate_again(net: GateNet) -> None:
     await net.sender(ALPHA).send("consent.revoke", ConsentRevoke(cid=issued.cid), ordered=True)
     await net.refused("consent_revoked", request, issued.token)
     await net.deny("consent_revoked", issued)
+
+
+async def test_a_withdrawal_that_arrives_while_a_repeat_is_checked(net: GateNet) -> None:
+    """The stored answer leaves under the same last look at the consent as a new one."""
+    issued = await net.granted()
+    request = net.request(issued)
+    await net.send(request, issued.token)
+
+    class Slow(LocalGateWorkers):
+        async def verify(self, works: Sequence[TokenWork]) -> list[Element]:
+            done = await super().verify(works)
+            transaction = issued.transaction("consent.revoke", {}, net.clock.now_ms())
+            await net.refusals.add_refusal(issued.cid, transaction.to_bytes(), net.clock.now_ms())
+            return done
+
+    net.gate._workers = Slow(CHAIN)
+    await net.refused("consent_revoked", request, issued.token, alone=True)
 
 
 async def test_a_repeat_too_late(net: GateNet) -> None:

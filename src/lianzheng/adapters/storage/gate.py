@@ -36,7 +36,7 @@ _CLAIM_NONCE = (
     "INSERT INTO gate_nonce (requester, nonce, request_hash, time_ms) VALUES (?,?,?,?) ON CONFLICT DO NOTHING"
 )
 _NONCE = "SELECT request_hash FROM gate_nonce WHERE requester = ? AND nonce = ?"
-_STORED = "SELECT request, answer FROM gate_receipt WHERE request_hash = ?"
+_STORED = "SELECT request, answer, sequence FROM gate_receipt WHERE request_hash = ?"
 _USES = "SELECT view, epoch FROM gate_use WHERE cid = ?"
 _TASK_USES = "SELECT view, epoch FROM gate_task_use WHERE task = ? AND cid = ?"
 _TOTAL = "SELECT uses FROM gate_task WHERE task = ?"
@@ -73,7 +73,12 @@ class UseRepository:
         await self._database.transact(lambda c: c.execute(delete(gate_nonce).where(gate_nonce.c.time_ms < before_ms)))
 
     async def stored_answer(self, request_hash: bytes, request: bytes) -> bytes | None:
-        return self._database.peek(lambda connection: _stored(connection, request_hash, request))
+        found = self._database.peek(lambda connection: _stored(connection, request_hash, request))
+        if found is None:
+            return None
+        answer, number = found
+        await self._marked(number)  # its first asker may still be waiting for the mark
+        return answer
 
     async def check_quota(self, claim: UseClaim) -> None:
         self._database.peek(lambda connection: _new_task_uses(connection, claim))
@@ -83,9 +88,13 @@ class UseRepository:
 
     async def count(self, claim: UseClaim, answer: bytes) -> bytes:
         counted, number = await self._database.transact(lambda c: _count(driver(c), claim, answer))
+        await self._marked(number)
+        return counted
+
+    async def _marked(self, number: int) -> None:
+        """No answer leaves before the mark stands at it, whoever of two askers counted it."""
         if self._mark is not None:
             await self._mark.raise_to(number)
-        return counted
 
     async def open(self) -> bool:
         """Open the mark; True where the database is older than what it counted: it was restored from a backup."""
@@ -124,7 +133,7 @@ class UseRepository:
 def _count(connection: sqlite3.Connection, claim: UseClaim, answer: bytes) -> tuple[bytes, int]:
     stored = _stored(connection, claim.request_hash, claim.request)
     if stored is not None:
-        return stored, 0
+        return stored
     task_uses = _new_task_uses(connection, claim)
     uses = _new_uses(connection, claim)
     for view, epoch in claim.uses:
@@ -139,14 +148,14 @@ def _count(connection: sqlite3.Connection, claim: UseClaim, answer: bytes) -> tu
     return answer, connection.execute(_ADD_RECEIPT, receipt).lastrowid or 0
 
 
-def _stored(connection: sqlite3.Connection, request_hash: bytes, request: bytes) -> bytes | None:
+def _stored(connection: sqlite3.Connection, request_hash: bytes, request: bytes) -> tuple[bytes, int] | None:
+    """The answer's bytes and its number."""
     row = connection.execute(_STORED, (request_hash,)).fetchone()
     if row is None:
         return None
     if row[0] != request:  # the hash leaves out the signature: same words, other bytes
         raise _nonce_reused()
-    answer: bytes = row[1]
-    return answer
+    return row[1], row[2]
 
 
 def _new_uses(connection: sqlite3.Connection, claim: UseClaim) -> list[tuple[str, int]]:

@@ -172,18 +172,22 @@ class GateService:
 
     async def _before_evaluation(self, line: BatchLine) -> None:
         asked = line.open()
-        line.outcome = await self._gate_8(asked)
-        if line.outcome is None:
-            keys = [(view, self._key(view)) for view in asked.request.views]
-            line.works = [
-                EvaluationWork(
-                    key.scalar,
-                    key.point.to_bytes(),
-                    line.element,
-                    context_of(view, asked.request, asked.claim.request_hash),
-                )
-                for view, key in keys
-            ]
+        stored = await self._gate_8(asked)
+        if stored is not None:
+            # As before a new answer leaves: a withdrawal that arrived while we worked wins.
+            await self._gate_4(asked.token, asked.request)
+            line.outcome = stored
+            return
+        keys = [(view, self._key(view)) for view in asked.request.views]
+        line.works = [
+            EvaluationWork(
+                key.scalar,
+                key.point.to_bytes(),
+                line.element,
+                context_of(view, asked.request, asked.claim.request_hash),
+            )
+            for view, key in keys
+        ]
 
     async def _evaluate_lines(self, lines: Sequence[BatchLine]) -> None:
         evaluations = iter(await self._workers.evaluate([work for line in lines for work in line.works]))

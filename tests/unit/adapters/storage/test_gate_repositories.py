@@ -253,6 +253,25 @@ async def test_gate_8_a_lost_mark_counts_as_a_restore(provider: Provider, tmp_pa
     marked.close()
 
 
+async def test_gate_8_no_twin_gets_an_answer_that_is_counted_and_not_yet_marked(
+    provider: Provider, tmp_path: Path
+) -> None:
+    """Whoever repeats the bytes between count and mark waits for the mark too: after a crash and a restore to the
+    moment before, an answer would be out that nothing counts."""
+    mark = tmp_path / "twin.mark"
+    marked = UseRepository(provider.database, UseMark(mark))
+    assert await marked.open() is False
+    unmarked = UseRepository(provider.database)  # where the first asker stands: committed, its mark still to come
+    await unmarked.count(claim(1, A), b"first")
+    assert mark.read_bytes() == b"00000000000000000000\n"
+    assert await marked.stored_answer(claim(1).request_hash, claim(1).request) == b"first"
+    assert mark.read_bytes() == b"00000000000000000001\n"
+    await unmarked.count(claim(2, B), b"second")
+    assert await marked.count(claim(2, B), b"made by the twin") == b"second"
+    assert mark.read_bytes() == b"00000000000000000002\n"
+    marked.close()
+
+
 async def test_gate_8_a_crash_before_the_first_mark_is_no_restore(provider: Provider, tmp_path: Path) -> None:
     mark = tmp_path / "first.mark"
     new = UseRepository(provider.database, UseMark(mark))
