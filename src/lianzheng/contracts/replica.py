@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lianzheng.contracts.genesis import genesis_writes
 from lianzheng.encoding.canonical import JsonObject
@@ -140,8 +140,15 @@ class Replica:
             state=self._state.copy(),
         )
 
-    def restore(self, manifest: SnapshotManifest, chunks: Iterable[bytes]) -> None:
+    def restore(
+        self,
+        manifest: SnapshotManifest,
+        chunks: Iterable[bytes],
+        accept: Callable[[StateView], None] | None = None,
+    ) -> None:
         """Take over a snapshot in place of everything here; nothing changes if it is refused (LED-8).
+
+        ``accept`` sees the state once its root is right, and refuses it by what it raises.
 
         Raises ``VerificationError`` ``snapshot_foreign``, ``snapshot_chunk_invalid``, ``snapshot_root_mismatch``;
         ``FormatError`` ``snapshot_invalid``.
@@ -157,6 +164,8 @@ class Replica:
                 "What a snapshot holds does not have the application hash that it names.",
                 next_step="Fetch a snapshot from another node.",
             )
+        if accept is not None:
+            accept(state)
         self._state, self._log, self._log_entries = state, log, entries
         self._members = StateMembers(state)
         self._height, self._time_ms = manifest.height, manifest.time_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -201,8 +201,13 @@ class Application(Protocol):
     def snapshot(self) -> Snapshot:
         """The committed state and log, fixed at once; its chunks may be made later, in any thread (LED-8)."""
 
-    def restore(self, manifest: SnapshotManifest, chunks: Iterable[bytes]) -> None:
-        """Take over a snapshot in place of everything here; nothing changes if it is refused.
+    def restore(
+        self,
+        manifest: SnapshotManifest,
+        chunks: Iterable[bytes],
+        accept: Callable[[StateView], None] | None = None,
+    ) -> None:
+        """Take over a snapshot in place of everything here; nothing changes if it is refused, by ``accept`` too.
 
         The caller has compared ``manifest.app_hash`` with one that it trusts. Raises ``VerificationError``
         ``snapshot_foreign``, ``snapshot_chunk_invalid`` (naming the chunk), ``snapshot_root_mismatch``;

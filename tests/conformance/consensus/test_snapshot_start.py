@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,7 +27,7 @@ from ledger_kit import (
 from lianzheng.adapters.consensus.embedded import EmbeddedFollower, EmbeddedSequencer
 from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoint
 from lianzheng.clock import ManualClock
-from lianzheng.errors import ConfigError, LianzhengError, NotFoundError
+from lianzheng.errors import ConfigError, LianzhengError, NotFoundError, UnavailableError
 from lianzheng.ledger.block import SignedHead, head_signing_bytes
 from lianzheng.ledger.proofs import verify_inclusion
 from lianzheng.limits import CHECKPOINT_BYTES_MAX
@@ -186,3 +187,22 @@ async def test_without_a_snapshot_it_begins_with_block_1(tmp_path: Path) -> None
     assert one._chain.begun == 0 and one.status().app_hash == engine.status().app_hash
     await one.stop()
     await engine.stop()
+
+
+async def test_a_full_disk_while_the_snapshot_is_fetched_stops_the_follower_by_name(tmp_path: Path) -> None:
+    """Its task must not end unseen: a node that follows no more would say that all is well."""
+    clock = ManualClock(START_MS + 1)
+    async with sequencer_with_snapshot(tmp_path, clock) as engine:
+        one = follower(tmp_path, engine, Snapshots(engine), clock)
+        (tmp_path / "b").mkdir(exist_ok=True)
+        (tmp_path / "b" / "ledger.sqlite.checkpoints").write_bytes(b"where a folder should be")
+        await one.start()
+        try:
+            async with asyncio.timeout(30):
+                while one.status().stopped is None:
+                    await asyncio.sleep(0)
+            assert one.status().stopped == "ledger_storage_failed"
+            with pytest.raises(UnavailableError, match="ledger_storage_failed"):
+                one.assert_fresh()
+        finally:
+            await one.stop()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from comet_kit import MEMBERS, comet_genesis
+from comet_kit import MEMBERS, comet_genesis, make_head, ordered
 from ledger_kit import agreement_payload, update_payload
 from lianzheng.adapters.consensus.cometbft.application import AbciApplication
 from lianzheng.adapters.consensus.cometbft.chain import CometChain
@@ -25,6 +25,8 @@ from lianzheng.clock import ManualClock
 from lianzheng.contracts.machine import Machine
 from lianzheng.encoding.canonical import decode, encode
 from lianzheng.errors import LianzhengError, NotFoundError
+from lianzheng.governance.members import member_of
+from lianzheng.governance.model import member_key
 from lianzheng.governance.validators import validator_powers
 from lianzheng.ledger.cometbft import CometHead
 from lianzheng.ledger.genesis import genesis_digest
@@ -57,16 +59,12 @@ class Engine:
         return await self.receive()
 
 
-async def no_changes(height: int) -> list[CometHead]:
-    """The validators of these tests never change."""
-    return []
-
-
 class Node:
     """The application over files in a folder, and what it complained of."""
 
     def __init__(self, folder: Path, every: int = 1000, keep: int | None = None) -> None:
         self.folder = folder
+        self.signer_changes: list[CometHead] = []
         self.genesis = comet_genesis()
         self.machine = Machine(self.genesis)
         self.chain = CometChain(self.machine, self.genesis, folder / "ledger.db", folder / "height")
@@ -74,11 +72,15 @@ class Node:
             self.chain,
             validator_powers,
             ManualClock(START_MS),
-            StateSync(self.chain, every, no_changes),
+            StateSync(self.chain, every, self.changes, validator_powers),
             Pruner(self.chain, keep, every=1),
         )
         self.faults: list[LianzhengError] = []
         self.server = AbciServer(folder / "abci.sock", self.application.handle, self.faults.append)
+
+    async def changes(self, height: int) -> list[CometHead]:
+        """What the node says of changes of signers, beside its snapshots."""
+        return self.signer_changes
 
     async def connect(self) -> Engine:
         return Engine(*await asyncio.open_unix_connection(self.folder / "abci.sock"))
@@ -460,3 +462,116 @@ async def test_bytes_that_are_no_request_end_the_connection(tmp_path: Path) -> N
         writer.close()
         assert (tmp_path / "abci.sock").stat().st_mode & 0o777 == 0o600
         assert [fault.code for fault in one.faults] == ["abci_request_invalid"]
+
+
+async def fetched(source: Engine, snapshot: abci.Snapshot) -> list[bytes]:
+    return [(await source.ask(load(snapshot, i))).load_snapshot_chunk.chunk for i in range(snapshot.chunks)]
+
+
+async def test_an_engine_that_died_after_the_last_chunk_fetches_a_snapshot_again(tmp_path: Path) -> None:
+    """The state is durable here before the engine has noted where it is: refusing what it offers would end there."""
+    for name in ("giver", "taker"):
+        (tmp_path / name).mkdir()
+    offers, results = abci.ResponseOfferSnapshot.Result, abci.ResponseApplySnapshotChunk.Result
+    async with node(tmp_path / "giver", every=2) as giver:
+        source, snapshot = await chain_with_snapshot(giver)
+        block, third = giver.chain.store.block(2), giver.chain.store.block(3)
+        assert block is not None and third is not None
+        chunks = await fetched(source, snapshot)
+        for _ in range(2):  # the second engine knows nothing of the first one's
+            async with node(tmp_path / "taker") as taker:
+                engine = await taker.connect()
+                accepted = await engine.ask(offered(snapshot, block.app_hash))
+                assert accepted.offer_snapshot.result == offers.ACCEPT
+                for index, chunk in enumerate(chunks):
+                    assert (await engine.ask(apply(index, chunk))).apply_snapshot_chunk.result == results.ACCEPT
+        async with node(tmp_path / "taker") as taker:
+            engine = await taker.connect()
+            assert (await engine.ask(INFO)).info.last_block_height == 2
+            await engine.ask(finalize(3, third.wire_transactions()))
+            await engine.ask(COMMIT)
+            assert taker.chain.application_hash == third.app_hash
+            late = await engine.ask(offered(snapshot, block.app_hash))
+            assert late.offer_snapshot.result == offers.REJECT, "with a block of its own it has begun"
+
+
+async def test_a_snapshot_without_its_last_change_of_signers_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    """EV-4: what is left out at the end is signed by nobody; bundles of a node that took it over would not verify."""
+    for name in ("giver", "taker"):
+        (tmp_path / name).mkdir()
+    results = abci.ResponseApplySnapshotChunk.Result
+    gone = MEMBERS[1]
+    async with node(tmp_path / "giver") as giver, node(tmp_path / "taker") as taker:
+        record = member_of(giver.machine.state, gone.did)
+        assert record is not None
+        before = ordered(validator_powers(giver.machine.committed_state))
+        left = record.model_copy(update={"version": 1, "phase": "left"})
+        giver.machine._state.apply([(member_key(gone.did), left.to_json())])
+        giver.machine.execute_block(1, START_MS + 1000, [])
+        giver.machine.commit()
+        after = ordered(validator_powers(giver.machine.committed_state))
+        assert {one.key for one in before} - {one.key for one in after} == {gone.validator}
+        change = make_head(MEMBERS, before, height=1, following=after)
+        engine = await taker.connect()
+        genesis_hash = taker.machine.app_hash()
+        for changes, expected in (([], results.REJECT_SNAPSHOT), ([enough(change)], results.ACCEPT)):
+            giver.chain.snapshots.write(giver.machine.snapshot(), changes)
+            source = await giver.connect()
+            listing = await source.ask(abci.Request(list_snapshots=abci.RequestListSnapshots()))
+            (snapshot,) = listing.list_snapshots.snapshots
+            await engine.ask(offered(snapshot, giver.machine.app_hash()))
+            answers = [await engine.ask(apply(i, chunk)) for i, chunk in enumerate(await fetched(source, snapshot))]
+            assert answers[-1].apply_snapshot_chunk.result == expected
+            if not changes:
+                assert (taker.chain.height, taker.machine.app_hash()) == (0, genesis_hash)
+        assert (taker.chain.height, taker.machine.app_hash()) == (1, giver.machine.app_hash())
+        assert [at for at, _ in taker.chain.store.signer_changes()] == [1]
+
+
+def enough(head: CometHead) -> CometHead:
+    """The head with the first signatures that exceed 2/3, and no more."""
+    total, power, count = sum(one.power for one in head.validators), 0, 0
+    while 3 * power <= 2 * total:
+        power += head.validators[head.commit.signatures[count].validator].power
+        count += 1
+    return head.model_copy(
+        update={"commit": head.commit.model_copy(update={"signatures": head.commit.signatures[:count]})}
+    )
+
+
+async def test_a_full_disk_while_a_snapshot_is_fetched_is_named(tmp_path: Path) -> None:
+    for name in ("giver", "taker"):
+        (tmp_path / name).mkdir()
+    async with node(tmp_path / "giver", every=2) as giver, node(tmp_path / "taker") as taker:
+        _, snapshot = await chain_with_snapshot(giver)
+        block = giver.chain.store.block(2)
+        assert block is not None
+        (tmp_path / "taker" / "ledger.db.snapshots").write_bytes(b"where a folder should be")
+        engine = await taker.connect()
+        answer = await engine.ask(offered(snapshot, block.app_hash))
+        assert answer.exception.error.startswith("ledger_storage_failed")
+        assert [fault.code for fault in taker.faults] == ["ledger_storage_failed"]
+
+
+async def test_whoever_reads_a_long_past_does_not_hold_up_the_loop(tmp_path: Path) -> None:
+    """Heights without events give the reader nothing to wait for: the others must have their turns all the same."""
+    async with node(tmp_path) as one:
+        engine = await one.connect()
+        await engine.ask(init_chain(one))
+        for height in range(1, 41):
+            await engine.ask(finalize(height, [agreement()] if height == 40 else []))
+            await engine.ask(COMMIT)
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        try:
+            assert (await anext(one.chain.events(1)))["height"] == 40
+        finally:
+            task.cancel()
+        assert turns >= 39, "one for each height that was passed over"

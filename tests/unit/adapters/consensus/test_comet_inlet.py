@@ -107,3 +107,22 @@ async def test_close_ends_the_thread() -> None:
         assert [one.name for one in threading.enumerate()].count("abci-inlet") >= 1
     assert "abci-inlet" not in [one.name for one in threading.enumerate()]
     assert threading.active_count() <= before + 1, "one that joined may remain in the pool"
+
+
+async def test_close_ends_the_thread_that_waits_for_room_while_more_lies_in_the_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "ABCI_HELD_BYTES_MAX", 1)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    theirs.settimeout(0.5)
+    inlet = Inlet(ours)
+    try:
+        with pytest.raises(TimeoutError):
+            while True:
+                theirs.send(MEBIBYTE)
+        async with asyncio.timeout(PATIENCE_S):
+            await inlet.close()
+        assert not inlet._thread.is_alive()
+    finally:
+        inlet._room.set()
+        theirs.close()

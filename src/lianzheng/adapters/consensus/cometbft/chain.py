@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode, encode
 from lianzheng.encoding.framing import frame
 from lianzheng.errors import ConfigError, FormatError, LianzhengError, NotFoundError, VerificationError
+from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis, genesis_digest
 from lianzheng.ledger.ports import Application, Receipt, TxResult
 from lianzheng.ledger.snapshot import SnapshotManifest
@@ -78,13 +79,20 @@ class CometChain:
             await self.close()
             raise
 
-    async def restore(self, offer: SnapshotOffer) -> None:
+    def may_begin(self, height: int) -> bool:
+        """Whether this node may (still) begin with a snapshot of ``height``: it has no block of its own.
+
+        An engine that ends after the last chunk, before it has noted where it is, fetches a snapshot again.
+        """
+        return not self.store.has_blocks() and height >= self.height
+
+    async def restore(self, offer: SnapshotOffer, accept: Callable[[StateView], None]) -> None:
         """Take over a fetched snapshot as this node's beginning (LED-8); nothing changes if it is refused.
 
-        Raises as ``Application.restore``; ``OSError``.
+        ``accept`` may refuse the state. Raises as ``Application.restore``; ``OSError``, ``sqlite3.Error``.
         """
         manifest = offer.manifest
-        self.application.restore(manifest, self.snapshots.fetched_chunks(offer))
+        self.application.restore(manifest, self.snapshots.fetched_chunks(offer), accept)
         self.snapshots.keep(offer)
         base = _beginning(manifest)
         changes = [(head.header.height, head.to_bytes()) for head in offer.signer_changes]
@@ -200,7 +208,8 @@ class CometChain:
         first = self.store.block(max(from_height, 1))
         if first is not None and first.pruned:
             raise block_pruned(first.height)
-        return self._events_from(max(from_height, 1))
+        base = self.store.base()
+        return self._events_from(max(from_height, 1 if base is None else base.height + 1))
 
     async def _events_from(self, height: int) -> AsyncIterator[JsonObject]:
         while True:
@@ -214,6 +223,7 @@ class CometChain:
                 for event in events:
                     yield event
                 height += 1
+                await asyncio.sleep(0)  # whoever reads a long past must not hold up consensus
             if not await self.wait_height(height):
                 return
 

@@ -118,7 +118,7 @@ class CometEngine:
         self._application = application
         self._files = files
         self._chain = CometChain(application, genesis, files.database, files.height_file)
-        self._sync = StateSync(self._chain, snapshot_blocks, self._signer_changes)
+        self._sync = StateSync(self._chain, snapshot_blocks, self._signer_changes, powers)
         self._abci = AbciApplication(self._chain, powers, clock, self._sync, Pruner(self._chain, keep_blocks))
         self._server = AbciServer(files.home / "abci.sock", self._abci.handle, self._fail)
         self._process = EngineProcess(files.binary, files.home, self._diverged)
@@ -335,7 +335,7 @@ class CometEngine:
         return self._chain.events(from_height)
 
     async def _signer_changes(self, height: int) -> Sequence[CometHead]:
-        return await self._prover.changes_before(height)
+        return await self._prover.changes_before(height + 1)  # a change of the block before stands in this one's header
 
     async def _reach(self, height: int) -> None:
         if self._chain.height < height:

@@ -31,6 +31,7 @@ class Inlet:
         self._held: list[bytes] = []
         self._size = 0
         self._ended = False
+        self._closing = False
         self._came = asyncio.Event()
         self._room = threading.Event()
         self._room.set()
@@ -60,7 +61,9 @@ class Inlet:
         """End the connection and its thread."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._room.set()
+        with self._lock:  # what still lies in the socket is read before its end: it may not block the thread again
+            self._closing = True
+            self._room.set()
         await asyncio.to_thread(self._thread.join)
         self._socket.close()
 
@@ -85,7 +88,7 @@ class Inlet:
                 self._held.append(data)
                 self._size += len(data)
                 self._ended = not data
-                if self._size >= ABCI_HELD_BYTES_MAX:
+                if self._size >= ABCI_HELD_BYTES_MAX and not self._closing:
                     self._room.clear()
             if first or not data:
                 with contextlib.suppress(RuntimeError):  # the loop has ended before its connection

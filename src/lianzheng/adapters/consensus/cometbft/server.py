@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from google.protobuf.message import DecodeError
 from lianzheng.adapters.consensus.cometbft.framing import FrameDecoder, encode_frame
 from lianzheng.adapters.consensus.cometbft.inlet import Inlet
 from lianzheng.adapters.consensus.cometbft.proto import abci_pb2 as abci
+from lianzheng.adapters.consensus.embedded.faults import ledger_storage_failed
 from lianzheng.errors import FormatError, LianzhengError
 
 __all__ = ["AbciServer", "Handler"]
@@ -119,5 +121,7 @@ class AbciServer:
             fault: LianzhengError = FormatError("abci_request_invalid", "A message of the engine is not readable.")
         except LianzhengError as error:
             fault = error
+        except (OSError, sqlite3.Error):  # a full disk while a snapshot is fetched, say
+            fault = ledger_storage_failed()
         self._on_fault(fault)
         return abci.Response(exception=abci.ResponseException(error=f"{fault.code}: {fault.text}"))

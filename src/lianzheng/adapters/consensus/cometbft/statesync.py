@@ -16,7 +16,9 @@ from lianzheng.adapters.consensus.cometbft.proto import abci_pb2 as abci
 from lianzheng.adapters.consensus.cometbft.snapshots import SnapshotOffer
 from lianzheng.errors import FormatError, LianzhengError, VerificationError
 from lianzheng.ledger.cometbft import CometHead
-from lianzheng.ledger.cometbft.powers import genesis_validators
+from lianzheng.ledger.cometbft.encoding import validators_hash
+from lianzheng.ledger.cometbft.powers import genesis_validators, in_order
+from lianzheng.ledger.context import StateView
 from lianzheng.ledger.snapshot import Snapshot, check_chunk
 from lianzheng.limits import SNAPSHOT_OFFER_BYTES_MAX
 from lianzheng.verify.light_client import verify_signer_changes
@@ -35,11 +37,20 @@ _SETTLED_BLOCKS = 2
 class StateSync:
     """One node's snapshots, made and taken."""
 
-    def __init__(self, chain: CometChain, every_blocks: int, changes: SignerChanges) -> None:
+    def __init__(
+        self,
+        chain: CometChain,
+        every_blocks: int,
+        changes: SignerChanges,
+        powers: Callable[[StateView], dict[bytes, int]],
+    ) -> None:
+        """``powers`` are read off a state, by validator key (CON-7)."""
         self._chain = chain
+        self._powers = powers
         self._every = every_blocks
         self._changes = changes
         self._offer: SnapshotOffer | None = None
+        self._signers = b""
         self._missing: set[int] = set()
         self._making: asyncio.Task[None] | None = None
         self._due = False
@@ -99,7 +110,7 @@ class StateSync:
         self._missing.discard(request.index)
         if not self._missing:
             try:
-                await self._chain.restore(offer)
+                await self._chain.restore(offer, self._check_signers)
             except (FormatError, VerificationError) as error:
                 _LOG.warning("snapshot_refused", code=error.code, height=offer.manifest.height)
                 self._offer = None
@@ -113,14 +124,23 @@ class StateSync:
         offer = SnapshotOffer.from_bytes(shown.metadata, SNAPSHOT_OFFER_BYTES_MAX)
         manifest = offer.manifest
         if (
-            self._chain.height
+            not self._chain.may_begin(manifest.height)
             or manifest.chain_id != genesis.chain_id
             or (manifest.height, manifest.app_hash) != (shown.height, request.app_hash)
             or (len(manifest.chunks), manifest.digest()) != (shown.chunks, shown.hash)
         ):
             raise VerificationError("snapshot_foreign", "A snapshot is not what its description or the chain says.")
-        verify_signer_changes(genesis.chain_id, genesis_validators(genesis), offer.signer_changes)
+        self._signers = verify_signer_changes(genesis.chain_id, genesis_validators(genesis), offer.signer_changes)
         return offer
+
+    def _check_signers(self, state: StateView) -> None:
+        """A change left out at the end would only show later, in bundles that nobody can verify (EV-4)."""
+        if validators_hash(in_order(self._powers(state))) != self._signers:
+            raise VerificationError(
+                "snapshot_signers_mismatch",
+                "The changes of signers beside a snapshot do not lead to the validators in it.",
+                next_step="Fetch a snapshot from another node.",
+            )
 
     async def _make(self, snapshot: Snapshot) -> None:
         try:

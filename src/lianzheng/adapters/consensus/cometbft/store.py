@@ -141,8 +141,15 @@ class ChainStore:
         row = self._reader.execute("SELECT height, time_ms, hash, app_hash FROM base").fetchone()
         return None if row is None else AppliedBlock(row[0], row[1], row[2], row[3], b"", b"[]", b"[]")
 
+    def has_blocks(self) -> bool:
+        """Whether any block is on disk; the beginning from a snapshot is none."""
+        return self._reader.execute("SELECT 1 FROM blocks LIMIT 1").fetchone() is not None
+
     async def set_base(self, base: AppliedBlock, changes: Sequence[tuple[int, bytes]]) -> None:
-        """Begin at a snapshot; ``changes`` are the signers' before it. Raises ``sqlite3.Error``, ``OSError``."""
+        """Begin at a snapshot, or anew at another one; ``changes`` are the signers' before it.
+
+        Raises ``sqlite3.Error``, ``OSError``.
+        """
         await self._in_writer(self._set_base, base, changes)
 
     def find(self, tx_id: bytes) -> tuple[int, int] | None:
@@ -188,6 +195,8 @@ class ChainStore:
         connection = _opened(self._write_connection)
         connection.execute("BEGIN IMMEDIATE")
         try:
+            connection.execute("DELETE FROM base")
+            connection.execute("DELETE FROM signer_changes")
             row = (base.height, base.time_ms, base.hash, base.app_hash)
             connection.execute("INSERT INTO base VALUES (?, ?, ?, ?)", row)
             connection.executemany("INSERT INTO signer_changes VALUES (?, ?)", changes)

@@ -346,13 +346,14 @@ class Chain:
 
     async def events(self, from_height: int) -> AsyncIterator[JsonObject]:
         """Events from a height on, then as blocks come; ends when the engine stops."""
-        height = max(from_height, 1)
+        height = max(from_height, 1, self.begun)
         while True:
             while height <= self.height:
                 data = self.store.events(height)
                 for event in decode(data, _EVENTS_BYTES_MAX) if data else ():
                     yield event
                 height += 1
+                await asyncio.sleep(0)  # whoever reads a long past must not hold up the chain
             if not await self.wait_height(height):
                 return
 

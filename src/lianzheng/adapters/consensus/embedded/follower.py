@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
 from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoint
-from lianzheng.adapters.consensus.embedded.faults import ledger_forked, ledger_unavailable, stop_error
+from lianzheng.adapters.consensus.embedded.faults import (
+    ledger_forked,
+    ledger_storage_failed,
+    ledger_unavailable,
+    stop_error,
+)
 from lianzheng.adapters.consensus.embedded.forks import ForkProof
 from lianzheng.adapters.consensus.embedded.freshness import Freshness
 from lianzheng.adapters.consensus.embedded.history import EmbeddedHistory
@@ -325,13 +331,19 @@ class EmbeddedFollower:
         try:
             await step()
         except LianzhengError as error:
-            self._trouble = error.code
-            if error.code in _FATAL:
-                self._running = False
-                self._chain.halt(error)
-            return False
-        self._trouble = None
-        return True
+            self._note(error)
+        except (OSError, sqlite3.Error):  # a full disk while a snapshot is fetched, say
+            self._note(ledger_storage_failed())
+        else:
+            self._trouble = None
+            return True
+        return False
+
+    def _note(self, error: LianzhengError) -> None:
+        self._trouble = error.code
+        if error.code in _FATAL:
+            self._running = False
+            self._chain.halt(error)
 
     def _check_running(self) -> None:
         if not self._running:

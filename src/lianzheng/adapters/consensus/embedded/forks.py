@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.faults import ledger_forked
@@ -24,7 +25,8 @@ class ForkProof:
             raise ledger_forked(0)
 
     def keep(self, mine: SignedHead, rival: SignedHead) -> None:
-        """Durably write both heads."""
+        """Durably write both heads. A full disk must not hide the fork: the caller stops in any case."""
         if self._path.exists():
             return
-        replace_file(self._path, encode({"heads": [mine.to_json(), rival.to_json()]}))
+        with contextlib.suppress(OSError):
+            replace_file(self._path, encode({"heads": [mine.to_json(), rival.to_json()]}))
