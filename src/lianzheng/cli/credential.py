@@ -181,6 +181,7 @@ def check(
     """Form, proofs and validity offline, by keys that the ledger proves. Trust and status are a node's to say."""
     from lianzheng.clock import SystemClock
     from lianzheng.flows.offline import verify_offline
+    from lianzheng.identity.resolution.model import date_time
 
     suites = frozenset(one.value for one in suite or ())
     found = verify_offline(_read(file), _read_resolution(did), read_input(trust), SystemClock().now_ms(), suites)
@@ -193,7 +194,8 @@ def check(
     }
     show(made, as_json, ("suite 密码套件", "key 密钥"), rows)
     if not as_json:
-        say(f"holds under version {found.version} of {found.issuer}")
+        then = date_time(found.proven_ms)
+        say(f"holds under version {found.version} of {found.issuer}, as the ledger had it at {then}")
         say("issuer's standing and status not looked at 未查签发资格与状态", err=True)
 
 

@@ -53,25 +53,32 @@ def verify_offline(
     )
     proofs = verify_vc(credential, policy).proofs
     issuer = issuer_of(credential)
-    record = DidRecord.from_json(state.get(did_state_key(issuer)) or {})
-    return OfflineVerdict(issuer, record.version, state.proven_ms, proofs)
+    place = did_state_key(issuer)
+    record = DidRecord.from_json(state.get(place) or {})
+    return OfflineVerdict(issuer, record.version, state.proven_ms(place), proofs)
 
 
 class _Proven:
     """The entries of the ledger's state that a resolution result proves, and no others."""
 
     def __init__(self, resolution: JsonObject, trust: bytes) -> None:
-        self._entries: dict[str, JsonObject | None] = {}
-        self.proven_ms = 0
+        self._entries: dict[str, tuple[JsonObject | None, int]] = {}
         for one in _answers(resolution):
             answer = verify_proof(encode(one), trust)
-            if not isinstance(answer, StateAnswer):
+            # Of two answers about one entry the older may be true no more: which of them counts is not for its sender.
+            if not isinstance(answer, StateAnswer) or answer.key in self._entries:
                 raise _unproven()
-            self._entries[answer.key] = answer.value
-            self.proven_ms = max(self.proven_ms, _head_ms(answer.head))
+            self._entries[answer.key] = (answer.value, _head_ms(answer.head))
+
+    def proven_ms(self, key: str) -> int:
+        """Block time at which the entry stood so; another entry's proof makes this one no younger."""
+        return self._entry(key)[1]
 
     def get(self, key: str) -> JsonObject | None:
         """As ``StateView.get``. Raises ``VerificationError`` ``resolution_unproven`` for what was not proven."""
+        return self._entry(key)[0]
+
+    def _entry(self, key: str) -> tuple[JsonObject | None, int]:
         if key not in self._entries:
             raise _unproven()
         return self._entries[key]

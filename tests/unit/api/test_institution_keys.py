@@ -21,6 +21,8 @@ from lianzheng.encoding.jcs import encode_w3c
 from lianzheng.encoding.multikey import P256_PUB, SM2_PUB, decode_any_multikey
 from lianzheng.errors import LianzhengError
 from lianzheng.flows.offline import verify_offline
+from lianzheng.identity.resolution.did_lz import PROOF_TYPE, LedgerDriver
+from lianzheng.ids import chain_of_did
 from node_kit import LocalNode, local_node
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -207,6 +209,28 @@ async def test_a_dual_credential_is_checked_without_a_node(node: LocalNode) -> N
     assert refused(stranger, result) in {"resolution_unproven", "did_invalid"}
 
 
+async def test_an_old_proof_beside_a_fresh_one_is_no_younger(node: LocalNode) -> None:
+    """Who holds a rotated key shows the DID as it once stood, beside any proof of today: the verdict's time is the
+    DID's own, and of two answers about the DID neither is chosen."""
+    credential, old = await issued(node, cryptosuite="lz-sm2-jcs-2026"), await resolved(node)
+    trust = (await node.internal.get("/api/v1/network/trust")).content
+    then_ms = verify_offline(credential, old, trust, node.clock.now_ms()).proven_ms
+    node.clock.advance(60_000)
+    await made(node, "/credentials/keys", {"kind": "SM2"})
+    now = await resolved(node)
+    (stale,), (fresh,) = (one["didResolutionMetadata"]["proof"] for one in (old, now))
+    for both in ([stale, fresh], [fresh, stale]):
+        with pytest.raises(LianzhengError, match="resolution_unproven"):
+            verify_offline(credential, {"didResolutionMetadata": {"proof": both}}, trust, node.clock.now_ms())
+    driver = LedgerDriver(node.services.engine, chain_of_did(node.services.did))
+    other = {"type": PROOF_TYPE, "stateAnswer": (await driver._prove("network")).to_json()}
+    assert other["stateAnswer"]["head"] == fresh["stateAnswer"]["head"]
+    mixed = {"didResolutionMetadata": {"proof": [stale, other]}}
+    assert verify_offline(credential, mixed, trust, node.clock.now_ms()).proven_ms == then_ms
+    with pytest.raises(LianzhengError, match="verification_method_unknown"):
+        verify_offline(credential, now, trust, node.clock.now_ms())
+
+
 async def test_what_the_command_line_says_of_it(
     node: LocalNode, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,5 +244,6 @@ async def test_what_the_command_line_says_of_it(
     ended = run(*words, "--suite", "lz-sm2-jcs-2026")
     assert ended.status == 0, ended.err
     assert "lz-sm2-jcs-2026" in ended.out and "not looked at" in ended.err
+    assert "as the ledger had it at " in ended.out, "a proof of last year holds too: its age is shown"
     refused = run(*words, "--suite", "ecdsa-jcs-2019")
     assert (refused.status, refused.err.partition(":")[0]) == (1, "proof_suite_missing")
