@@ -217,6 +217,9 @@ GRANT_FLUSH_MS = 5 * 1000
 ENROLMENT_NONCE_MS = 10 * 60 * 1000
 """ID-7: time for the wallet to answer an issuer's challenge."""
 
+ENROLMENT_CHALLENGES_MAX = 20_000
+"""Open ones that a member keeps, some 2 MB: whoever reaches the wallets' inbox may ask. 33 enrolments a second."""
+
 CONSENT_TOKENS_MAX = 64
 """AUTH-3: tokens under one named consent, one a provider; keeps a submission inside ``MESSAGE_BYTES_MAX``."""
 

@@ -28,8 +28,8 @@ class CustomerDirectory(Protocol):
 class EnrolmentStore(Protocol):
     """Durable records of enrolment."""
 
-    async def add_challenge(self, nonce: bytes, did: str, expires_ms: int) -> None:
-        """Keep a nonce for one DID."""
+    async def add_challenge(self, nonce: bytes, did: str, expires_ms: int, now_ms: int) -> None:
+        """Keep a nonce for one DID. Raises ``UnavailableError`` ``rate_limited`` where too many are open."""
 
     async def take_challenge(self, nonce: bytes, did: str, now_ms: int) -> None:
         """Use a nonce up, atomically. Raises ``RefusedError`` ``enrolment_nonce_unknown`` (foreign, used, expired)."""

@@ -85,11 +85,15 @@ class IssuerService:
         return IssuerPublish(period=period, key=key.public().to_bytes(), pop=pop)
 
     async def challenge(self, did: str) -> EnrolmentChallenge:
-        """A nonce for the wallet of ``did``, good for ten minutes. Raises as ``read_did``."""
+        """A nonce for the wallet of ``did``, good for ten minutes.
+
+        Raises as ``read_did``; ``UnavailableError`` ``rate_limited``.
+        """
         read_did(self._ledger.state, did)
         nonce = secrets.token_bytes(32)
-        expires_at = self._clock.now_ms() + ENROLMENT_NONCE_MS
-        await self._store.add_challenge(nonce, did, expires_at)
+        now_ms = self._clock.now_ms()
+        expires_at = now_ms + ENROLMENT_NONCE_MS
+        await self._store.add_challenge(nonce, did, expires_at, now_ms)
         me = self._identity
         return EnrolmentChallenge(chain_id=me.chain_id, issuer=me.did, did=did, nonce=nonce, expires_at=expires_at)
 

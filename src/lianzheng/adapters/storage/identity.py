@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from lianzheng.adapters.storage.database import Database
 from lianzheng.adapters.storage.tables.identity import challenges, holders, issued
-from lianzheng.errors import ConflictError, RefusedError
+from lianzheng.errors import ConflictError, RefusedError, UnavailableError
+from lianzheng.limits import ENROLMENT_CHALLENGES_MAX
 
 __all__ = ["SqlEnrolmentStore"]
 
@@ -17,8 +18,16 @@ class SqlEnrolmentStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add_challenge(self, nonce: bytes, did: str, expires_ms: int) -> None:
+    async def add_challenge(self, nonce: bytes, did: str, expires_ms: int, now_ms: int) -> None:
         async with self._database.begin() as connection:
+            kept = await connection.scalar(select(func.count()).select_from(challenges)) or 0
+            if kept >= ENROLMENT_CHALLENGES_MAX:
+                gone = await connection.execute(delete(challenges).where(challenges.c.expires_ms < now_ms))
+                kept -= gone.rowcount
+            if kept >= ENROLMENT_CHALLENGES_MAX:
+                raise UnavailableError(
+                    "rate_limited", "Too many people enrol just now.", next_step="Try again in a few minutes."
+                )
             await connection.execute(insert(challenges).values(nonce=nonce, did=did, expires_ms=expires_ms))
 
     async def take_challenge(self, nonce: bytes, did: str, now_ms: int) -> None:
