@@ -9,6 +9,7 @@ import pytest
 from credential_kit import CREATED, issuer_name, policy, signed, signer, unsigned
 from lianzheng.errors import LianzhengError
 from lianzheng.identity.credentials.contexts import CREDENTIALS_V2
+from lianzheng.identity.credentials.enveloped import envelop
 from lianzheng.identity.credentials.proofs import ProofOptions, create_proof
 from lianzheng.identity.credentials.verifier import verify_presentation, verify_vc
 
@@ -63,3 +64,11 @@ def test_a_proof_does_not_name_itself_nor_two_each_other() -> None:
     assert _code(twice) == "proof_malformed"
     many = {**second, "proof": [second["proof"][0], {**second["proof"][1], "previousProof": []}]}
     assert _code(many) == "proof_malformed"
+
+
+@pytest.mark.parametrize("context", ["https://www.w3.org/2018/credentials/v1", [], "", None])
+def test_an_envelope_is_one_under_the_base_context(context: Any) -> None:
+    """Under another one its type says nothing."""
+    made = envelop(unsigned(signer()), signer())
+    assert verify_vc(made, policy()).proofs[0].cryptosuite == "vc+jwt"
+    assert _code({**made, "@context": context}) == "envelope_malformed"

@@ -129,6 +129,19 @@ def test_the_status_cannot_be_hidden(suite: str, way: str) -> None:
 
 
 @pytest.mark.parametrize("suite", RDF_SUITES)
+def test_no_term_points_backwards(suite: str) -> None:
+    """The claims mention the entry; what belongs to the document is said there, from the other end."""
+    mention = {"id": "did:example:abcdefgh", "alumniOf": {"id": ENTRY["id"]}}
+    document = signed(suite, credentialStatus=ENTRY, credentialSubject=mention)
+    assert _code(document) == "credential_revoked"
+    turned = {"credentialSubject": {**mention, "alumniOf": {**ENTRY, "of": SELF}}}
+    inline = {"of": {"@reverse": CRED + "credentialStatus"}}
+    disguised = _moved(document, "credentialStatus", turned, inline)
+    assert _statements(disguised) == _statements(document)
+    assert _code(disguised) == "term_disguised"
+
+
+@pytest.mark.parametrize("suite", RDF_SUITES)
 def test_one_of_two_status_entries_cannot_be_hidden(suite: str) -> None:
     """The harmless one stays where a verifier looks."""
     other = {**ENTRY, "id": f"{LIST}#4", "statusListIndex": "4"}
@@ -167,6 +180,20 @@ def test_id_and_type_go_by_their_names(change: dict[str, Any]) -> None:
     disguised = {**document, "@context": [*document["@context"], inline], **change}
     disguised = {name: value for name, value in disguised.items() if value is not None}
     assert _code(disguised) == "term_disguised"
+
+
+def test_types_are_read_as_json_ld_reads_them() -> None:
+    """Of one object all types are expanded before any of them brings a context of its own (JSON-LD 1.1 API, 5.1)."""
+    harmless, entry = "urn:x:harmless", STATUS + "BitstringStatusListEntry"
+    for outside, inside, code in ((entry, harmless, "term_disguised"), (harmless, entry, "proof_invalid")):
+        inline = {"T": {"@id": "urn:x:T", "@context": {"Alias": inside}}, "Alias": outside}
+        document = signed()
+        changed = {
+            **document,
+            "@context": [*document["@context"], inline],
+            "type": ["VerifiableCredential", "T", "Alias"],
+        }
+        assert _code(changed) == code
 
 
 @pytest.mark.parametrize("linked", [True, False])
