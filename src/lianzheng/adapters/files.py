@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["open_in_place", "replace_file", "sync_folder", "write_new"]
+__all__ = ["open_in_place", "replace_file", "sync_folder", "write_flushed", "write_new"]
 
 
 def sync_folder(folder: Path) -> None:
@@ -16,6 +16,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_flushed(path: Path, data: bytes) -> None:
+    """``path`` holds ``data``, flushed; the entry in its folder is the caller's to flush, once for many files."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:

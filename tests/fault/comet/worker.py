@@ -54,7 +54,7 @@ def _lie(engine: CometEngine) -> None:
     """Every chunk of a snapshot that this one serves has another last byte."""
     true = engine._chain.snapshots.chunk
 
-    def altered(height: int, index: int) -> bytes:
+    def altered(height: int, index: int) -> bytes | None:
         chunk = true(height, index)
         return chunk[:-1] + bytes([chunk[-1] ^ 1]) if chunk else chunk
 

@@ -9,24 +9,21 @@ signers are part of it because state sync does not bring old blocks back, and bu
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from lianzheng.adapters.files import sync_folder
+from lianzheng.adapters.consensus.snapshot_files import SnapshotFiles
 from lianzheng.encoding.model import Record, Seq
 from lianzheng.errors import FormatError
 from lianzheng.ledger.cometbft import CometHead
-from lianzheng.ledger.snapshot import Snapshot, SnapshotManifest, chunk_digest
-from lianzheng.limits import SIGNER_CHANGES_MAX, SNAPSHOT_CHUNK_BYTES, SNAPSHOT_OFFER_BYTES_MAX
+from lianzheng.ledger.snapshot import Snapshot, SnapshotManifest
+from lianzheng.limits import SIGNER_CHANGES_MAX, SNAPSHOT_OFFER_BYTES_MAX
 
 __all__ = ["SnapshotFolder", "SnapshotOffer"]
 
-_FILE = "offer.json"
 _KEPT = 2
 """A joining node may still be fetching the last but one."""
 
@@ -39,11 +36,10 @@ class SnapshotOffer(Record):
     """Heads that name other validators for the next block, up to the snapshot's height."""
 
 
-class SnapshotFolder:
+class SnapshotFolder(SnapshotFiles):
     """The newest snapshots of one node, and one that is being fetched."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    description_name = "offer.json"
 
     @classmethod
     def beside(cls, database: Path) -> SnapshotFolder:
@@ -54,81 +50,17 @@ class SnapshotFolder:
         """What is whole on disk, the newest last; damaged ones are left out."""
         found = []
         for height in self._heights():
-            path = self._path(height) / _FILE
+            path = self._path(height) / self.description_name
             try:
                 found.append(SnapshotOffer.from_bytes(path.read_bytes(), SNAPSHOT_OFFER_BYTES_MAX))
             except (OSError, FormatError):
                 continue
         return found
 
-    def chunk(self, height: int, index: int) -> bytes:
-        """One chunk, empty where there is none."""
-        try:
-            return (self._path(height) / f"{index:06d}").read_bytes()
-        except OSError:
-            return b""
-
-    def chunks(self, offer: SnapshotOffer) -> Iterator[bytes]:
-        """Its chunks in order, read one by one. Raises ``OSError``."""
-        folder = self._path(offer.manifest.height)
-        for index in range(len(offer.manifest.chunks)):
-            with (folder / f"{index:06d}").open("rb") as file:
-                yield file.read(SNAPSHOT_CHUNK_BYTES + 1)
-
     def write(self, snapshot: Snapshot, signer_changes: Sequence[CometHead]) -> None:
         """Make a snapshot durable, then remove the oldest; in a thread of its own. Raises ``OSError``."""
-        partial = self._new("partial")
-        digests = []
-        for index, chunk in enumerate(snapshot.chunks()):
-            _write(partial / f"{index:06d}", chunk)
-            digests.append(chunk_digest(chunk))
-        offer = SnapshotOffer(manifest=snapshot.manifest(digests), signer_changes=tuple(signer_changes))
-        self._finish(partial, offer)
+        self._make(snapshot, lambda made: SnapshotOffer(manifest=made, signer_changes=tuple(signer_changes)))
 
-    def begin(self) -> None:
-        """Make room for a snapshot that is fetched."""
-        self._new("fetched")
-
-    def keep_chunk(self, index: int, chunk: bytes) -> None:
-        """One fetched chunk, which the caller has checked."""
-        _write(self._folder / "fetched" / f"{index:06d}", chunk)
-
-    def fetched_chunks(self, offer: SnapshotOffer) -> Iterator[bytes]:
-        """The fetched chunks in order."""
-        for index in range(len(offer.manifest.chunks)):
-            yield (self._folder / "fetched" / f"{index:06d}").read_bytes()
-
-    def keep(self, offer: SnapshotOffer) -> None:
-        """The fetched snapshot is whole and its root was compared."""
-        self._finish(self._folder / "fetched", offer)
-
-    def _new(self, name: str) -> Path:
-        path = self._folder / name
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
-        return path
-
-    def _finish(self, partial: Path, offer: SnapshotOffer) -> None:
-        _write(partial / _FILE, offer.to_bytes())
-        sync_folder(partial)
-        target = self._path(offer.manifest.height)
-        shutil.rmtree(target, ignore_errors=True)
-        partial.rename(target)
-        sync_folder(self._folder)
-        for height in self._heights()[:-_KEPT]:
-            shutil.rmtree(self._path(height), ignore_errors=True)
-
-    def _heights(self) -> list[int]:
-        if not self._folder.is_dir():
-            return []
-        return sorted(int(path.name) for path in self._folder.iterdir() if path.name.isdecimal())
-
-    def _path(self, height: int) -> Path:
-        return self._folder / f"{height:012d}"
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    def _remove_older(self, height: int) -> None:
+        for older in self._heights()[:-_KEPT]:
+            self._remove(older)

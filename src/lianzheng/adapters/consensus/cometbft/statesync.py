@@ -77,7 +77,7 @@ class StateSync:
     async def load(self, request: abci.RequestLoadSnapshotChunk) -> abci.ResponseLoadSnapshotChunk:
         """One chunk of what it offers."""
         chunk = await asyncio.to_thread(self._chain.snapshots.chunk, request.height, request.chunk)
-        return abci.ResponseLoadSnapshotChunk(chunk=chunk)
+        return abci.ResponseLoadSnapshotChunk(chunk=chunk or b"")  # empty: there is none
 
     async def offer(self, request: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
         """Begin with a snapshot whose application hash the engine trusts, if all that is said of it fits together."""
