@@ -144,6 +144,18 @@ async def test_a_commit_by_validators_that_nobody_knows_does_not_count() -> None
     fresh.check(7)
 
 
+async def test_a_commit_by_exactly_two_thirds_of_the_power_that_is_known_does_not_count() -> None:
+    """Two of the three that this node knows signed all of a set that names nobody else."""
+    three = {member.did: member.validator for member in (ME, BETA, GAMMA)}
+    ring = Ring(three, dict.fromkeys(three.values(), 2520), RING.node_keys)
+    own = in_order({member.validator: 2520 for member in (ME, BETA)})
+    by_key = {member.validator: member for member in MEMBERS}
+    narrow = make_head([by_key[one.key] for one in own], own)
+    fresh = freshness(ManualClock(), beta=lambda nonce: state(BETA, nonce, narrow), gamma=absent)
+    assert not await fresh.ask(ring)
+    assert fresh.trouble == {BETA.did: "commit_power_insufficient", GAMMA.did: "peer_unreachable"}
+
+
 @pytest.mark.parametrize(
     ("height", "round_", "step", "bound"),
     [("0", 0, 0, -1), ("9", 0, 1, 8), ("9", 0, 2, 8), ("9", 0, 3, 9), ("9", 1, 1, 9)],
