@@ -22,8 +22,10 @@ __all__ = [
     "decode_loosely",
     "decode_object",
     "encode",
+    "encode_known",
     "is_encoding",
     "parse",
+    "parse_loosely",
 ]
 
 JsonValue = Any
@@ -37,6 +39,14 @@ def encode(value: JsonValue) -> bytes:
     Raises ``FormatError``: ``json_type``, ``json_integer_range``, ``json_key``, ``json_depth``, ``json_text``.
     """
     check_profile(value)
+    return encode_known(value)
+
+
+def encode_known(value: JsonValue) -> bytes:
+    """As :func:`encode` for a value whose place in the profile is known, such as one that a :class:`Record` took.
+
+    Raises ``FormatError`` ``json_text``.
+    """
     try:
         return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:  # a lone surrogate is all that is left to refuse
@@ -107,12 +117,21 @@ def parse(data: bytes) -> JsonValue:
 
     Raises ``FormatError``: ``json_malformed`` and those of :func:`encode`.
     """
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise FormatError("json_malformed", "A message is not JSON.") from error
+    value = parse_loosely(data)
     check_profile(value)
     return value
+
+
+def parse_loosely(data: bytes) -> JsonValue:
+    """As :func:`parse`, not yet looked through: for callers that hand every member to a :class:`Record`.
+
+    A record's members lie inside the profile, so what passes one has passed :func:`check_profile`. Raises
+    ``FormatError`` ``json_malformed``.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise FormatError("json_malformed", "A message is not JSON.") from error
 
 
 def check_profile(value: JsonValue, depth: int = JSON_DEPTH_MAX) -> None:

@@ -7,25 +7,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from lianzheng.clock import Clock
+from lianzheng.encoding.binary import b64u_encode
+from lianzheng.encoding.canonical import JsonObject, encode_known
 from lianzheng.errors import UnavailableError
 from lianzheng.evidence.model import (
     CaptureContext,
     Document,
-    DocumentDigest,
     EvidenceRecord,
-    Promise,
-    PromiseBody,
-    digest_document,
-    leaves_of_bytes,
-    promise_bytes,
+    Promiser,
+    describe_document,
+    leaf_hashes,
 )
-from lianzheng.evidence.ports import CaseEnd, EvidenceRepository, StoredRecord
+from lianzheng.evidence.ports import CaseEnd, EvidenceRepository, NewRecord
 from lianzheng.limits import PROMISE_MS
 
 __all__ = ["Draft", "Intake"]
 
 _FEW = 16
-"""Records placed within a millisecond or two."""
+"""Records placed and signed within a millisecond or two."""
+_SIGNERS = 2
+"""Threads that sign one group: a signature leaves the interpreter to others, and is half the work that is left."""
+
+_Head = tuple[str, int, bytes, bytes, bytes, bytes]
+"""A ``NewRecord`` up to its promise."""
 
 
 @dataclass(slots=True)
@@ -38,23 +42,36 @@ class Draft:
     context: CaptureContext
     documents: tuple[Document, ...]
     salt: bytes
-    digests: tuple[DocumentDigest, ...] = field(default=())
-    record: EvidenceRecord | None = None
+    form: JsonObject = field(default_factory=dict)
+    """Members of the record as the first of its case, once they are known to be one."""
+    kept: dict[bytes, bytes] = field(default_factory=dict)
+    """The documents' bytes by SHA-256."""
 
-    def to_record(self, institution: str) -> EvidenceRecord:
-        """The record as the first of its case, made once. Raises ``FormatError`` ``field_invalid``."""
-        return self.record or EvidenceRecord.from_json(
-            {
-                "v": 1,
-                "case_id": self.case_id,
-                "scene": self.scene,
-                "institution": institution,
-                "operator_role": self.operator_role,
-                "context": self.context,
-                "documents": self.digests,
-                "previous": None,
-            }
-        )
+    def examine(self, institution: str) -> None:
+        """Digest the documents and see that this makes a record. Raises ``FormatError`` ``field_invalid``."""
+        described = []
+        for document in self.documents:
+            digest, form = describe_document(document)
+            described.append(form)
+            self.kept[digest] = document.data
+        form = {
+            "v": 1,
+            "case_id": self.case_id,
+            "scene": self.scene,
+            "institution": institution,
+            "operator_role": self.operator_role,
+            "context": self.context.to_json(),
+            "documents": described,
+            "previous": None,
+        }
+        EvidenceRecord.from_json(form)
+        self.form = form
+
+    def data(self, end: CaseEnd | None) -> bytes:
+        """Canonical bytes of the examined record behind ``end``, the last one of its case."""
+        if end is not None:
+            self.form["previous"] = {"sha256": b64u_encode(end.leaf_sha256), "sm3": b64u_encode(end.leaf_sm3)}
+        return encode_known(self.form)
 
 
 class Intake:
@@ -75,26 +92,20 @@ class Intake:
         self._repository = repository
         self._sign = sign
         self._clock = clock
-        self._chain_id = chain_id
         self._member = member
-        self._key_id = key_id
+        self._promiser = Promiser(chain_id, member, key_id)
         self._writing = asyncio.Lock()
-        self._waiting: list[tuple[Sequence[Draft], asyncio.Future[list[Promise]]]] = []
-
-    async def accept(self, draft: Draft) -> Promise:
-        """The promise for ``draft``, once it is durable. Raises ``field_invalid``, ``evidence_not_stored``."""
-        self.examine(draft)
-        (promise,) = await self.store([draft])
-        return promise
+        self._waiting: list[tuple[Sequence[Draft], asyncio.Future[list[bytes]]]] = []
 
     def examine(self, draft: Draft) -> None:
         """Refuse it alone, before it shares a transaction with others. Raises ``field_invalid``."""
-        draft.digests = tuple(digest_document(document) for document in draft.documents)
-        draft.record = draft.to_record(self._member)
+        draft.examine(self._member)
 
-    async def store(self, drafts: Sequence[Draft]) -> list[Promise]:
-        """The promises for examined ``drafts`` in their order, once all are durable: all or none."""
-        future: asyncio.Future[list[Promise]] = asyncio.get_running_loop().create_future()
+    async def store(self, drafts: Sequence[Draft]) -> list[bytes]:
+        """The promises for examined ``drafts`` in their order, each in its canonical bytes, once all are durable: all
+        or none. Raises ``UnavailableError`` ``evidence_not_stored``.
+        """
+        future: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
         self._waiting.append((drafts, future))
         async with self._writing:
             if not future.done():
@@ -114,36 +125,34 @@ class Intake:
                     future.set_exception(UnavailableError("evidence_not_stored", "The record could not be stored."))
                     future.exception()  # nobody may be left to read it
 
-    async def _store(self, drafts: list[Draft]) -> list[Promise]:
+    async def _store(self, drafts: list[Draft]) -> list[bytes]:
         ends = await self._repository.case_ends([draft.case_id for draft in drafts])
         due_ms = self._clock.now_ms() + PROMISE_MS
-        stored = await self._placed(drafts, ends, due_ms)
-        documents = {
-            digest.sha256: document.data
-            for draft in drafts
-            for digest, document in zip(draft.digests, draft.documents, strict=True)
-        }
-        await self._repository.add(stored, documents)
-        return [item.promise for item in stored]
+        records = await self._promised(drafts, ends, due_ms)
+        await self._repository.add(records, {key: data for draft in drafts for key, data in draft.kept.items()})
+        return [record.promise for record in records]
 
-    async def _placed(self, drafts: list[Draft], ends: dict[str, CaseEnd], due_ms: int) -> list[StoredRecord]:
-        def place() -> list[StoredRecord]:
-            return [self._place(draft, ends, due_ms) for draft in drafts]
-
+    async def _promised(self, drafts: list[Draft], ends: dict[str, CaseEnd], due_ms: int) -> list[NewRecord]:
+        if len(drafts) <= _FEW:
+            return self._sign_all(self._place_all(drafts, ends), due_ms)
         # Many take long enough to be in the way of everybody else on the event loop.
-        return place() if len(drafts) <= _FEW else await asyncio.to_thread(place)
+        heads = await asyncio.to_thread(self._place_all, drafts, ends)
+        size = -(-len(heads) // _SIGNERS)
+        parts = (heads[start : start + size] for start in range(0, len(heads), size))
+        signed = await asyncio.gather(*(asyncio.to_thread(self._sign_all, part, due_ms) for part in parts))
+        return [record for part in signed for record in part]
 
-    def _place(self, draft: Draft, ends: dict[str, CaseEnd], due_ms: int) -> StoredRecord:
+    def _place_all(self, drafts: list[Draft], ends: dict[str, CaseEnd]) -> list[_Head]:
+        return [self._place(draft, ends) for draft in drafts]
+
+    def _place(self, draft: Draft, ends: dict[str, CaseEnd]) -> _Head:
         end = ends.get(draft.case_id)
-        record = draft.to_record(self._member)
-        if end is not None:
-            record = record.model_copy(update={"previous": end.leaves})
-        data = record.to_bytes()
-        leaves = leaves_of_bytes(data, draft.salt)
+        data = draft.data(end)
+        sha256, sm3 = leaf_hashes(data, draft.salt)
         seq = 0 if end is None else end.seq + 1
-        ends[draft.case_id] = CaseEnd(seq, leaves)
-        body = PromiseBody(
-            chain_id=self._chain_id, member=self._member, key_id=self._key_id, leaves=leaves, due_ms=due_ms
-        )
-        promise = Promise(body=body, sig=self._sign(promise_bytes(body)))
-        return StoredRecord(record, seq, draft.salt, leaves, promise, data)
+        ends[draft.case_id] = CaseEnd(seq, sha256, sm3)
+        return draft.case_id, seq, data, draft.salt, sha256, sm3
+
+    def _sign_all(self, heads: Sequence[_Head], due_ms: int) -> list[NewRecord]:
+        promiser, sign = self._promiser, self._sign
+        return [NewRecord(*head, promiser.signed(promiser.body(head[4], head[5], due_ms), sign)) for head in heads]

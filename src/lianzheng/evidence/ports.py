@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from lianzheng.encoding.model import Record
 from lianzheng.evidence.model import AnchorPayload, EvidenceRecord, LeafPair, Promise
 from lianzheng.ledger.ports import Receipt
 
-__all__ = ["AnchorSender", "Batch", "CaseEnd", "EvidenceRepository", "PlacedRecord", "StoredRecord"]
+__all__ = ["AnchorSender", "Batch", "CaseEnd", "EvidenceRepository", "NewRecord", "PlacedRecord", "StoredRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,26 @@ class StoredRecord:
     salt: bytes
     leaves: LeafPair
     promise: Promise
-    data: bytes | None = None
-    """Canonical bytes of ``record`` where they are at hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class CaseEnd:
-    """The last record of a case."""
+class NewRecord(NamedTuple):
+    """A record on its way into the store, as the exact bytes that are kept: ``record`` and ``promise`` canonical."""
+
+    case_id: str
+    seq: int
+    record: bytes
+    salt: bytes
+    leaf_sha256: bytes
+    leaf_sm3: bytes
+    promise: bytes
+
+
+class CaseEnd(NamedTuple):
+    """The last record of a case: its place and both leaves."""
 
     seq: int
-    leaves: LeafPair
+    leaf_sha256: bytes
+    leaf_sm3: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class PlacedRecord:
 class EvidenceRepository(Protocol):
     """Each method is one transaction; a method that has returned survives a power cut."""
 
-    async def add(self, records: Sequence[StoredRecord], documents: Mapping[bytes, bytes]) -> None:
+    async def add(self, records: Sequence[NewRecord], documents: Mapping[bytes, bytes]) -> None:
         """Store records and the bytes of their documents by SHA-256; a document that is there already is kept once.
 
         Raises ``ConflictError`` ``case_order_conflict`` where a place in a case is taken.

@@ -79,22 +79,24 @@ class EvidenceService:
 
         Raises ``FormatError``: ``field_invalid`` (scene, case id, role), ``documents_count``, ``document_too_large``.
         """
-        promise = await self._intake.accept(_draft(case_id, scene, operator_role, context, documents))
-        self._received.set()
-        return promise
+        (outcome,) = await self.record_many([Act(case_id, scene, operator_role, context, tuple(documents))])
+        if isinstance(outcome, LianzhengError):
+            raise outcome
+        return Promise.from_bytes(outcome)
 
-    async def record_many(self, acts: Sequence[Act | LianzhengError]) -> list[Promise | LianzhengError]:
-        """For each act, in their order, what :meth:`record` gives or raises; an error among them stays what it is.
+    async def record_many(self, acts: Sequence[Act | LianzhengError]) -> list[bytes | LianzhengError]:
+        """For each act, in their order, the canonical bytes of its promise or what :meth:`record` raises; an error
+        among them stays what it is.
 
         A malformed act refuses itself. The others are durable together or not at all: ``evidence_not_stored``.
         """
-        outcomes: list[Promise | LianzhengError | None] = []
+        outcomes: list[bytes | LianzhengError | None] = []
         drafts: list[Draft] = []
         for act in acts:
             try:
                 if isinstance(act, LianzhengError):
                     raise act
-                draft = _draft(act.case_id, act.scene, act.operator_role, act.context, act.documents)
+                draft = _draft(act)
                 self._intake.examine(draft)
                 drafts.append(draft)
                 outcomes.append(None)
@@ -291,11 +293,10 @@ class EvidenceService:
         return proofs
 
 
-def _draft(
-    case_id: str, scene: str, operator_role: str, context: CaptureContext, documents: Sequence[Document]
-) -> Draft:
-    if not 1 <= len(documents) <= RECORD_DOCUMENTS_MAX:
+def _draft(act: Act) -> Draft:
+    if not 1 <= len(act.documents) <= RECORD_DOCUMENTS_MAX:
         raise FormatError("documents_count", f"A record has 1 to {RECORD_DOCUMENTS_MAX} documents.")
-    if any(len(document.data) > DOCUMENT_BYTES_MAX for document in documents):
+    if any(len(document.data) > DOCUMENT_BYTES_MAX for document in act.documents):
         raise FormatError("document_too_large", f"A document has at most {DOCUMENT_BYTES_MAX} bytes.")
-    return Draft(case_id, scene, operator_role, context, tuple(documents), secrets.token_bytes(32))
+    salt = secrets.token_bytes(32)
+    return Draft(act.case_id, act.scene, act.operator_role, act.context, act.documents, salt)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from lianzheng.evidence.model import Promise
+from lianzheng.evidence.model import Acknowledgement, Promise
+from lianzheng.identity.model import public_key
+from lianzheng.identity.resolver import read_did
 from lianzheng.limits import EVIDENCE_BATCH_MAX
 from node_kit import LocalNode, local_node
 
@@ -52,6 +54,27 @@ async def test_each_record_of_a_batch_gets_its_promise_or_its_reason(node: Local
 async def test_what_is_no_batch_is_refused_whole(node: LocalNode, body: Any) -> None:
     answer = await node.internal.post(MANY, json=body, headers=node.operator)
     assert (answer.status_code, answer.json()["code"]) == (400, "batch_size")
+
+
+async def test_many_are_each_the_record_that_one_alone_would_be(node: LocalNode) -> None:
+    acts = [act(f"case-{number // 2}", operator_role=f"clerk-{number}") for number in range(40)]
+    answer = await node.internal.post(MANY, json={"records": acts}, headers=node.operator)
+    promises = [Promise.from_json(outcome) for outcome in answer.json()["outcomes"]]
+    key = public_key(read_did(node.services.engine.state, node.services.did), "#node", "assertionMethod")
+    for number, promise in enumerate(promises):
+        placed = (await node.services.evidence.case(f"case-{number // 2}"))[number % 2].stored
+        assert (placed.record.operator_role, placed.promise) == (f"clerk-{number}", promise)
+        assert placed.record.context.to_json() == acts[number]["context"]
+        Acknowledgement(record=placed.record, salt=placed.salt, promise=promise).verify(key)
+
+
+@pytest.mark.parametrize(("value", "code"), [(1.0, "json_type"), (2**53, "json_integer_range"), ({"ä": 1}, "json_key")])
+async def test_what_lies_outside_the_profile_refuses_the_whole_request(node: LocalNode, value: Any, code: str) -> None:
+    bad = act("case-2", context={**act("case-2")["context"], "local_time_ms": value})
+    for path, body in ((ONE, bad), (MANY, {"records": [act("case-1"), bad]}), (MANY, {"records": [], "x": value})):
+        answer = await node.internal.post(path, json=body, headers=node.operator)
+        assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert await node.services.evidence.cases() == ()
 
 
 async def test_nobody_records_without_the_token(node: LocalNode) -> None:

@@ -10,6 +10,7 @@ import pytest
 from evidence_kit import LocalLedger, Site
 from lianzheng.clock import ManualClock
 from lianzheng.errors import ConflictError, LianzhengError, UnavailableError
+from lianzheng.evidence.ports import NewRecord
 
 
 class _Refusing:
@@ -65,8 +66,10 @@ async def test_a_place_in_a_case_is_taken_once(tmp_path: Path) -> None:
     async with Site(tmp_path, LocalLedger(ManualClock())) as site:
         await site.record("case-1")
         (placed,) = await site.service.case("case-1")
+        record, leaves = placed.stored.record.to_bytes(), placed.stored.leaves
+        again = NewRecord("case-1", 0, record, bytes(32), leaves.sha256, leaves.sm3, placed.stored.promise.to_bytes())
         with pytest.raises(ConflictError, match="case_order_conflict"):
-            await site.repository.add([placed.stored], {})
+            await site.repository.add([again], {})
 
 
 async def test_the_same_document_is_kept_once_and_read_by_digest(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -18,6 +19,7 @@ from lianzheng.evidence.model import (
     EvidenceRecord,
     Promise,
     PromiseBody,
+    Promiser,
     anchor_digest,
     digest_document,
     leaves_of,
@@ -77,6 +79,17 @@ def test_ev3_anchor_digest_binds_sender_and_payload() -> None:
     assert anchor_digest(OTHER, payload) != expected
 
 
+def test_ev3_promises_written_by_the_thousand_are_those_of_the_typed_value() -> None:
+    seed, leaves = bytes(range(32)), leaves_of(_record(), bytes(32))
+    body = PromiseBody(chain_id="net-1", member=MEMBER, key_id="#node", leaves=leaves, due_ms=1_790_000_060_000)
+    promiser = Promiser("net-1", MEMBER, "#node")
+    written = promiser.body(leaves.sha256, leaves.sm3, body.due_ms)
+    assert written == encode(body.to_json())
+    promise = promiser.signed(written, lambda message: ed25519.sign(seed, message))
+    assert promise == Promise(body=body, sig=ed25519.sign(seed, promise_bytes(body))).to_bytes()
+    Promise.from_bytes(promise).verify(ed25519.public_key(seed))
+
+
 def test_ev3_promise_is_about_exactly_its_record() -> None:
     seed, record, salt = ed25519.generate(), _record(), b"\x02" * 32
     node_key = ed25519.public_key(seed)
@@ -88,3 +101,29 @@ def test_ev3_promise_is_about_exactly_its_record() -> None:
     later = Promise(body=body.model_copy(update={"due_ms": 2}), sig=promise.sig)
     with pytest.raises(VerificationError, match="signature_invalid"):
         later.verify(node_key)
+
+
+def test_ev3_a_promise_is_about_what_was_handed_in_on_this_chain_and_soon() -> None:
+    """A member could acknowledge with an honest promise about something else, or one due in a hundred years."""
+    now_ms, handed_in = 1_790_000_000_000, b"the consent as signed"
+    document = digest_document(Document("named-consent.json", "application/vc", handed_in))
+    record = _record().model_copy(update={"documents": (document,)})
+    body = PromiseBody(
+        chain_id="test-1", member=MEMBER, key_id="#node", leaves=leaves_of(record, bytes(32)), due_ms=now_ms + 60_000
+    )
+
+    def kept(**changes: Any) -> Acknowledgement:
+        promise = Promise(body=body.model_copy(update=changes), sig=bytes(64))
+        return Acknowledgement(record=record, salt=bytes(32), promise=promise)
+
+    kept().verify_for(handed_in, "test-1", now_ms)
+    kept(due_ms=now_ms - 1).verify_for(handed_in, "test-1", now_ms)  # the same again, asked for later
+    latest = now_ms + 60_000 + 5 * 60_000  # EV-3, and clocks five minutes apart
+    kept(due_ms=latest).verify_for(handed_in, "test-1", now_ms)
+    for code, found, shown in (
+        ("promise_document_missing", kept(), b"the consent as signed\n"),
+        ("promise_chain_wrong", kept(chain_id="test-2"), handed_in),
+        ("promise_due_late", kept(due_ms=latest + 1), handed_in),
+    ):
+        with pytest.raises(VerificationError, match=code):
+            found.verify_for(shown, "test-1", now_ms)

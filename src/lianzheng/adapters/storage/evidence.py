@@ -12,7 +12,7 @@ from lianzheng.adapters.storage.database import Database, driver
 from lianzheng.adapters.storage.tables.evidence import batches, documents, records
 from lianzheng.errors import ConflictError
 from lianzheng.evidence.model import AnchorPayload, EvidenceRecord, LeafPair, Promise
-from lianzheng.evidence.ports import Batch, CaseEnd, PlacedRecord, StoredRecord
+from lianzheng.evidence.ports import Batch, CaseEnd, NewRecord, PlacedRecord, StoredRecord
 
 __all__ = ["SqlEvidenceRepository"]
 
@@ -22,7 +22,7 @@ _PEEKS_MAX = 8
 """Point reads that take no longer than handing them to a thread."""
 # As text: records come in by the thousand.
 _ADD_DOCUMENT = "INSERT INTO evidence_document (sha256, data) VALUES (?,?) ON CONFLICT DO NOTHING"
-_ADD_RECORD = (
+_ADD_RECORD = (  # in the order of ``NewRecord``
     "INSERT INTO evidence_record (case_id, seq, record, salt, leaf_sha256, leaf_sm3, promise) VALUES (?,?,?,?,?,?,?)"
 )
 _CASE_END = "SELECT seq, leaf_sha256, leaf_sm3 FROM evidence_record WHERE case_id = ? ORDER BY seq DESC LIMIT 1"
@@ -34,11 +34,11 @@ class SqlEvidenceRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, items: Sequence[StoredRecord], document_bytes: Mapping[bytes, bytes]) -> None:
+    async def add(self, items: Sequence[NewRecord], document_bytes: Mapping[bytes, bytes]) -> None:
         def work(connection: Connection) -> None:
             raw = driver(connection)
             raw.executemany(_ADD_DOCUMENT, document_bytes.items())
-            raw.executemany(_ADD_RECORD, (_row(item) for item in items))
+            raw.executemany(_ADD_RECORD, items)
 
         try:
             await self._database.transact(work)
@@ -50,11 +50,7 @@ class SqlEvidenceRepository:
 
         def work(connection: sqlite3.Connection) -> dict[str, CaseEnd]:
             found = ((case_id, connection.execute(_CASE_END, (case_id,)).fetchone()) for case_id in wanted)
-            return {
-                case_id: CaseEnd(row[0], LeafPair(sha256=row[1], sm3=row[2]))
-                for case_id, row in found
-                if row is not None
-            }
+            return {case_id: CaseEnd(*row) for case_id, row in found if row is not None}
 
         if len(wanted) <= _PEEKS_MAX:
             return self._database.peek(work)
@@ -131,18 +127,6 @@ class SqlEvidenceRepository:
     async def _update_batch(self, number: int, **values: Any) -> None:
         async with self._database.begin() as connection:
             await connection.execute(update(batches).where(batches.c.number == number).values(values))
-
-
-def _row(item: StoredRecord) -> tuple[object, ...]:
-    return (
-        item.record.case_id,
-        item.seq,
-        item.data or item.record.to_bytes(),
-        item.salt,
-        item.leaves.sha256,
-        item.leaves.sm3,
-        item.promise.to_bytes(),
-    )
 
 
 def _leaves(row: Any) -> LeafPair:

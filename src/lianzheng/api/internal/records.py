@@ -14,10 +14,10 @@ from pydantic import Field
 from lianzheng.api.body import read_body
 from lianzheng.api.internal.auth import operator_router
 from lianzheng.api.services import NodeServices
-from lianzheng.encoding.canonical import encode, parse
+from lianzheng.encoding.canonical import check_profile, encode, parse_loosely
 from lianzheng.encoding.model import Bytes, Record, Seq
 from lianzheng.errors import FormatError, LianzhengError
-from lianzheng.evidence.model import CaptureContext, Document, Promise
+from lianzheng.evidence.model import CaptureContext, Document
 from lianzheng.evidence.service import Act
 from lianzheng.limits import EVIDENCE_BATCH_MAX, FORM_BYTES_MAX, RECORD_DOCUMENTS_MAX
 
@@ -77,23 +77,32 @@ def create_router(services: NodeServices) -> APIRouter:
     @operator.post("/evidence/records", openapi_extra=_body(_ACT))
     async def record(request: Request) -> Response:
         """Record one act; answers with its promise once it is durable."""
-        act = _act(parse(await read_body(request, FORM_BYTES_MAX)))
-        if isinstance(act, LianzhengError):
-            raise act
-        promise = await services.evidence.record(act.case_id, act.scene, act.operator_role, act.context, act.documents)
-        return Response(promise.to_bytes(), media_type=_JSON)
+        (act,) = _acts([parse_loosely(await read_body(request, FORM_BYTES_MAX))])
+        (outcome,) = await services.evidence.record_many([act])
+        if isinstance(outcome, LianzhengError):
+            raise outcome
+        return Response(outcome, media_type=_JSON)
 
     @operator.post("/evidence/records/batch", openapi_extra=_body(_BATCH))
     async def record_batch(request: Request) -> Response:
         """Record up to 1,024 acts: for each, in order, its promise or the problem that refuses it alone."""
-        body = parse(await read_body(request, FORM_BYTES_MAX))
+        body = parse_loosely(await read_body(request, FORM_BYTES_MAX))
         acts = body.get("records") if isinstance(body, dict) and len(body) == 1 else None
         if not isinstance(acts, list) or not 0 < len(acts) <= EVIDENCE_BATCH_MAX:
+            check_profile(body)
             raise FormatError("batch_size", f"A batch is an object with 1 to {EVIDENCE_BATCH_MAX} records.")
-        outcomes = await services.evidence.record_many([_act(act) for act in acts])
+        outcomes = await services.evidence.record_many(_acts(acts))
         return Response(b'{"outcomes":[' + b",".join(map(_outcome, outcomes)) + b"]}", media_type=_JSON)
 
     return operator
+
+
+def _acts(values: list[Any]) -> list[Act | LianzhengError]:
+    """Each act, or why it is none. Raises what ``canonical.parse`` raises where one lies outside the profile."""
+    acts = [_act(value) for value in values]
+    if any(isinstance(act, LianzhengError) for act in acts):
+        check_profile(values)  # what lies outside the profile is wrong first
+    return acts
 
 
 def _act(value: Any) -> Act | LianzhengError:
@@ -103,9 +112,9 @@ def _act(value: Any) -> Act | LianzhengError:
         return error
 
 
-def _outcome(outcome: Promise | LianzhengError) -> bytes:
-    if isinstance(outcome, Promise):
-        return outcome.to_bytes()
+def _outcome(outcome: bytes | LianzhengError) -> bytes:
+    if isinstance(outcome, bytes):
+        return outcome
     return encode(
         {"code": outcome.code, "status": outcome.status, "title": outcome.text, "next_step": outcome.next_step}
     )

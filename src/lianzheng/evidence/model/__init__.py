@@ -16,14 +16,16 @@ from lianzheng.evidence.model.bundle import (
     TrustFile,
     WitnessTrust,
 )
-from lianzheng.evidence.model.promise import Acknowledgement, Promise, PromiseBody, promise_bytes
+from lianzheng.evidence.model.promise import Acknowledgement, Promise, PromiseBody, Promiser, promise_bytes
 from lianzheng.evidence.model.record import (
     CaptureContext,
     Document,
     DocumentDigest,
     EvidenceRecord,
     LeafPair,
+    describe_document,
     digest_document,
+    leaf_hashes,
     leaves_of,
     leaves_of_bytes,
 )
@@ -47,12 +49,15 @@ __all__ = [
     "Network",
     "Promise",
     "PromiseBody",
+    "Promiser",
     "RecordItem",
     "TrustFile",
     "TrustedWitness",
     "WitnessTrust",
     "anchor_digest",
+    "describe_document",
     "digest_document",
+    "leaf_hashes",
     "leaves_of",
     "leaves_of_bytes",
     "promise_bytes",

@@ -15,6 +15,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from lianzheng.crypto.digest import sha256_raw, sm3_raw
+from lianzheng.encoding.binary import b64u_encode
+from lianzheng.encoding.canonical import JsonObject
 from lianzheng.encoding.framing import tagged
 from lianzheng.encoding.model import Bytes32, Natural, Record, TimeMs
 from lianzheng.ids import Did
@@ -28,7 +30,9 @@ __all__ = [
     "DocumentDigest",
     "EvidenceRecord",
     "LeafPair",
+    "describe_document",
     "digest_document",
+    "leaf_hashes",
     "leaves_of",
     "leaves_of_bytes",
 ]
@@ -97,14 +101,20 @@ class EvidenceRecord(Record):
 
 
 def digest_document(document: Document) -> DocumentDigest:
-    """Name, size and both digests of ``document``."""
-    return DocumentDigest(
-        name=document.name,
-        media_type=document.media_type,
-        size_bytes=len(document.data),
-        sha256=sha256_raw(document.data),
-        sm3=sm3_raw(document.data),
-    )
+    """Name, size and both digests of ``document``. Raises ``FormatError`` ``field_invalid``."""
+    return DocumentDigest.from_json(describe_document(document)[1])
+
+
+def describe_document(document: Document) -> tuple[bytes, JsonObject]:
+    """The SHA-256 of ``document``, and the members of its :class:`DocumentDigest`, not looked at yet."""
+    sha256 = sha256_raw(document.data)
+    return sha256, {
+        "name": document.name,
+        "media_type": document.media_type,
+        "size_bytes": len(document.data),
+        "sha256": b64u_encode(sha256),
+        "sm3": b64u_encode(sm3_raw(document.data)),
+    }
 
 
 def leaves_of(record: EvidenceRecord, salt: bytes) -> LeafPair:
@@ -114,5 +124,11 @@ def leaves_of(record: EvidenceRecord, salt: bytes) -> LeafPair:
 
 def leaves_of_bytes(record: bytes, salt: bytes) -> LeafPair:
     """As :func:`leaves_of` for the record's canonical bytes."""
+    sha256, sm3 = leaf_hashes(record, salt)
+    return LeafPair(sha256=sha256, sm3=sm3)
+
+
+def leaf_hashes(record: bytes, salt: bytes) -> tuple[bytes, bytes]:
+    """As :func:`leaves_of_bytes`, the bare hashes: SHA-256 and SM3."""
     message = tagged("evidence-leaf", salt, record)
-    return LeafPair(sha256=sha256_raw(message), sm3=sm3_raw(message))
+    return sha256_raw(message), sm3_raw(message)
