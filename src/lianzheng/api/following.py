@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lianzheng.flows.checkpoints import CheckpointDesk
@@ -45,7 +45,7 @@ class WitnessServices:
 
     did: str
     genesis: Genesis
-    api_token: str
+    api_token: str = field(repr=False)
     engine: LedgerEngine
     explorer: Explorer
     directory: MemberDirectory

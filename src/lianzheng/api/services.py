@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from lianzheng.clock import Clock
@@ -105,7 +105,7 @@ class NodeServices:
 
     did: str
     genesis: Genesis
-    api_token: str
+    api_token: str = field(repr=False)
     clock: Clock
     engine: LedgerEngine
     explorer: Explorer

@@ -39,9 +39,9 @@ class ConsentSubmission(Record):
     tokens: Annotated[tuple[TokenDelivery, ...], Seq, Field(min_length=1, max_length=CONSENT_TOKENS_MAX)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CheckedToken:
-    """One token that has passed every check of the requester."""
+    """One token that has passed every check of the requester. ``r`` is as good as the identity number."""
 
     provider: str
     token: Token

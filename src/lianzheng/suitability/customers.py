@@ -35,7 +35,7 @@ def months_between(start: str, day: str) -> int:
     return max(0, (year - start_year) * 12 + month - start_month - (dom < start_dom))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CustomerRecord:
     """One row of a source. ``None`` means the source does not know. ``idnorm`` is personal data (ID-2)."""
 

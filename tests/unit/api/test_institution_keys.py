@@ -223,8 +223,9 @@ async def test_an_old_proof_beside_a_fresh_one_is_no_younger(node: LocalNode) ->
         with pytest.raises(LianzhengError, match="resolution_unproven"):
             verify_offline(credential, {"didResolutionMetadata": {"proof": both}}, trust, node.clock.now_ms())
     driver = LedgerDriver(node.services.engine, chain_of_did(node.services.did))
-    other = {"type": PROOF_TYPE, "stateAnswer": (await driver._prove("network")).to_json()}
-    assert other["stateAnswer"]["head"] == fresh["stateAnswer"]["head"]
+    beside = (await driver._prove("network")).to_json()
+    assert beside["head"] == fresh["stateAnswer"]["head"]
+    other = {"type": PROOF_TYPE, "stateAnswer": beside}
     mixed = {"didResolutionMetadata": {"proof": [stale, other]}}
     assert verify_offline(credential, mixed, trust, node.clock.now_ms()).proven_ms == then_ms
     with pytest.raises(LianzhengError, match="verification_method_unknown"):

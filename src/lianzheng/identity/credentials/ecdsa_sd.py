@@ -43,7 +43,7 @@ _BASE, _DERIVED = b"\xd9\x5d\x00", b"\xd9\x5d\x01"
 _PREFIX = varint_encode(P256_PUB)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BaseKeys:
     """The keys of one base proof: a secret scalar that signs statements, and the HMAC key of labels."""
 
