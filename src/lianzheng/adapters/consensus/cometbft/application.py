@@ -20,7 +20,7 @@ from lianzheng.adapters.consensus.cometbft.proto import abci_pb2 as abci
 from lianzheng.adapters.consensus.cometbft.proto import keys_pb2 as keys
 from lianzheng.adapters.consensus.cometbft.pruning import Pruner
 from lianzheng.adapters.consensus.cometbft.statesync import StateSync
-from lianzheng.adapters.consensus.embedded.faults import ledger_forked, ledger_storage_failed, state_diverged
+from lianzheng.adapters.consensus.faults import ledger_forked, ledger_storage_failed, state_diverged
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import encode, parse
 from lianzheng.errors import ConfigError, FormatError, LianzhengError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lianzheng.adapters.consensus.cometbft.snapshots import SnapshotFolder, SnapshotOffer
 from lianzheng.adapters.consensus.cometbft.store import AppliedBlock, ChainStore
-from lianzheng.adapters.consensus.embedded.faults import ledger_rolled_back, state_diverged, stop_error
+from lianzheng.adapters.consensus.faults import ledger_rolled_back, state_diverged, stop_error
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode, encode
 from lianzheng.encoding.framing import frame

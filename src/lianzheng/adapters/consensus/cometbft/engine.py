@@ -22,7 +22,7 @@ from lianzheng.adapters.consensus.cometbft.server import AbciServer
 from lianzheng.adapters.consensus.cometbft.stall import StallWatch
 from lianzheng.adapters.consensus.cometbft.statesync import StateSync
 from lianzheng.adapters.consensus.cometbft.supervisor import EngineProcess
-from lianzheng.adapters.consensus.embedded.faults import (
+from lianzheng.adapters.consensus.faults import (
     ledger_stale,
     ledger_unavailable,
     state_diverged,

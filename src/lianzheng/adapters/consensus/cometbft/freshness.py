@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from lianzheng.adapters.consensus.embedded.faults import ledger_stale
+from lianzheng.adapters.consensus.faults import ledger_stale
 from lianzheng.clock import Clock
 from lianzheng.errors import LianzhengError, VerificationError
 from lianzheng.ledger.cometbft import CometStatement, verify_comet_statement

@@ -7,7 +7,7 @@ import asyncio
 from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.heads import fetch_head
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
-from lianzheng.adapters.consensus.embedded.faults import log_entry_unknown, state_diverged, stop_error
+from lianzheng.adapters.consensus.faults import log_entry_unknown, state_diverged, stop_error
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.cometbft import CometHead

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from lianzheng.adapters.consensus.cometbft.loopback import LoopbackHttp
-from lianzheng.adapters.consensus.embedded.faults import ledger_busy, ledger_unavailable
+from lianzheng.adapters.consensus.faults import ledger_busy, ledger_unavailable
 from lianzheng.encoding.canonical import JsonObject, decode, encode, parse
 from lianzheng.errors import FormatError, UnavailableError
 from lianzheng.ledger.ports import TxResult

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from lianzheng.adapters.consensus.cometbft.framing import FrameDecoder, encode_frame
 from lianzheng.adapters.consensus.cometbft.inlet import Inlet
 from lianzheng.adapters.consensus.cometbft.proto import abci_pb2 as abci
-from lianzheng.adapters.consensus.embedded.faults import ledger_storage_failed
+from lianzheng.adapters.consensus.faults import ledger_storage_failed
 from lianzheng.errors import FormatError, LianzhengError
 
 __all__ = ["AbciServer", "Handler"]

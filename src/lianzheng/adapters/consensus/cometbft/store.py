@@ -1,33 +1,24 @@
 """What this node keeps of the chain: one row a block, written in Commit in one database transaction with its height.
 
-SQLite in WAL mode, ``synchronous=FULL``, written by one thread of its own; reads never wait for it. The state in
-memory is rebuilt from these rows, so that a restart needs nothing of the engine.
+The state in memory is rebuilt from these rows, so that a restart needs nothing of the engine.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from lianzheng.adapters.consensus.embedded.faults import ledger_stopped
-from lianzheng.adapters.consensus.embedded.highwater import HighWater
-from lianzheng.errors import ConfigError, FormatError
+from lianzheng.adapters.consensus.database import ChainDatabase, insert_places
+from lianzheng.errors import FormatError
 
 __all__ = ["AppliedBlock", "ChainStore", "split_frames"]
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS genesis (digest BLOB NOT NULL);
+_TABLES = """
 CREATE TABLE IF NOT EXISTS blocks (
     height INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, hash BLOB NOT NULL, app_hash BLOB NOT NULL,
     transactions BLOB NOT NULL, results BLOB NOT NULL, events BLOB NOT NULL
 );
-CREATE TABLE IF NOT EXISTS transactions (
-    tx_id BLOB PRIMARY KEY, height INTEGER NOT NULL, position INTEGER NOT NULL
-) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS double_votes (
     address BLOB NOT NULL, height INTEGER NOT NULL, PRIMARY KEY (address, height)
 ) WITHOUT ROWID;
@@ -66,31 +57,10 @@ class AppliedBlock:
         return split_frames(self.transactions)
 
 
-class ChainStore:
-    """Append-only but for what is pruned; at most one process has it open."""
+class ChainStore(ChainDatabase):
+    """Append-only but for what is pruned."""
 
-    def __init__(self, database: Path, height_file: Path) -> None:
-        self._database = database
-        self._water = HighWater(height_file)
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-writer")
-        self._write_connection: sqlite3.Connection | None = None
-        self._read_connection: sqlite3.Connection | None = None
-        self.served: tuple[int, bytes] | None = None
-
-    async def open(self, genesis: bytes) -> None:
-        """Create or open. Raises ``ConfigError`` ``genesis_mismatch``, ``ledger_in_use``."""
-        self.served = self._water.open()
-        await self._in_writer(self._open_writer)
-        self._read_connection = self._connect()
-        row = self._reader.execute("SELECT digest FROM genesis").fetchone()
-        if row is None:
-            await self._in_writer(self._set_genesis, genesis)
-        elif row[0] != genesis:
-            raise ConfigError(
-                "genesis_mismatch",
-                f"{self._database} belongs to a network with another genesis.",
-                next_step="Point the node at the data folder of this network.",
-            )
+    tables = _TABLES
 
     async def append(self, block: AppliedBlock, transactions: Sequence[tuple[bytes, int]], signers: bool) -> None:
         """Make a block durable, then note its height outside the database.
@@ -98,7 +68,14 @@ class ChainStore:
         ``transactions`` are id and position of those that can never stand again; ``signers`` says that the block
         changes the validators. Raises ``sqlite3.Error``, ``OSError``.
         """
-        await self._in_writer(self._append, block, transactions, signers)
+
+        def insert(connection: sqlite3.Connection) -> None:
+            _insert_block(connection, block)
+            insert_places(connection, block.height, transactions)
+            if signers:  # in force two heights later: the next header is the one that names them
+                connection.execute("INSERT INTO signer_changes VALUES (?, NULL)", (block.height + 1,))
+
+        await self._write(insert, (block.height, block.hash))
 
     def signer_changes(self) -> list[tuple[int, bytes | None]]:
         """Heights of the headers that name other validators for the next block, with the kept head if there is one."""
@@ -107,14 +84,19 @@ class ChainStore:
 
     async def keep_signer_change(self, height: int, head: bytes) -> None:
         """Keep the head of a change of signers: the engine may prune its block."""
-        await self._in_writer(self._keep_signer_change, height, head)
+        row = (height, head)
+        await self._write(
+            lambda connection: connection.execute("INSERT OR REPLACE INTO signer_changes VALUES (?, ?)", row)
+        )
 
     async def keep_double_votes(self, found: Sequence[tuple[bytes, int]]) -> None:
         """Keep what a block says of validators that signed two votes: address and height of the votes.
 
         Raises ``sqlite3.Error``.
         """
-        await self._in_writer(self._keep_double_votes, found)
+        await self._write(
+            lambda connection: connection.executemany("INSERT OR IGNORE INTO double_votes VALUES (?, ?)", found)
+        )
 
     def double_votes(self) -> list[tuple[bytes, int, int]]:
         """Address of each validator that signed two votes, how often, and the last height."""
@@ -134,7 +116,8 @@ class ChainStore:
 
     async def prune(self, below: int) -> None:
         """Drop transactions and events below a height; hashes and results stay. Raises ``sqlite3.Error``."""
-        await self._in_writer(self._prune, below)
+        query = "UPDATE blocks SET transactions = x'', events = x'' WHERE height < ? AND events <> x''"
+        await self._write(lambda connection: connection.execute(query, (below,)))
 
     def base(self) -> AppliedBlock | None:
         """Where this node began if it took over a snapshot: the block without its contents."""
@@ -150,100 +133,20 @@ class ChainStore:
 
         Raises ``sqlite3.Error``, ``OSError``.
         """
-        await self._in_writer(self._set_base, base, changes)
 
-    def find(self, tx_id: bytes) -> tuple[int, int] | None:
-        """Height and position of a transaction, or None."""
-        row = self._reader.execute("SELECT height, position FROM transactions WHERE tx_id = ?", (tx_id,)).fetchone()
-        return None if row is None else (int(row[0]), int(row[1]))
-
-    async def close(self) -> None:
-        """Finish what is being written and release the files."""
-        if self._write_connection is not None:
-            await self._in_writer(self._write_connection.close)
-            self._write_connection = None
-        self._writer.shutdown(wait=True)
-        if self._read_connection is not None:
-            self._read_connection.close()
-            self._read_connection = None
-        self._water.close()
-
-    @property
-    def _reader(self) -> sqlite3.Connection:
-        return _opened(self._read_connection)
-
-    async def _in_writer(self, function: Callable[..., None], *arguments: object) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._writer, function, *arguments)
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._database, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA busy_timeout = 5000")
-        connection.execute("PRAGMA synchronous = FULL")
-        return connection
-
-    def _open_writer(self) -> None:
-        self._database.parent.mkdir(parents=True, exist_ok=True)
-        connection = self._connect()
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(_SCHEMA)
-        self._write_connection = connection
-
-    def _set_genesis(self, digest: bytes) -> None:
-        _opened(self._write_connection).execute("INSERT INTO genesis VALUES (?)", (digest,))
-
-    def _set_base(self, base: AppliedBlock, changes: Sequence[tuple[int, bytes]]) -> None:
-        connection = _opened(self._write_connection)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        def replace(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM base")
             connection.execute("DELETE FROM signer_changes")
             row = (base.height, base.time_ms, base.hash, base.app_hash)
             connection.execute("INSERT INTO base VALUES (?, ?, ?, ?)", row)
             connection.executemany("INSERT INTO signer_changes VALUES (?, ?)", changes)
-        except sqlite3.Error:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-        self._water.write(base.height, base.hash)
 
-    def _keep_double_votes(self, found: Sequence[tuple[bytes, int]]) -> None:
-        _opened(self._write_connection).executemany("INSERT OR IGNORE INTO double_votes VALUES (?, ?)", found)
+        await self._write(replace, (base.height, base.hash))
 
-    def _keep_signer_change(self, height: int, head: bytes) -> None:
-        _opened(self._write_connection).execute("INSERT OR REPLACE INTO signer_changes VALUES (?, ?)", (height, head))
 
-    def _prune(self, below: int) -> None:
-        _opened(self._write_connection).execute(
-            "UPDATE blocks SET transactions = x'', events = x'' WHERE height < ? AND events <> x''", (below,)
-        )
-
-    def _append(self, block: AppliedBlock, transactions: Sequence[tuple[bytes, int]], signers: bool) -> None:
-        connection = _opened(self._write_connection)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.execute(
-                "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    block.height,
-                    block.time_ms,
-                    block.hash,
-                    block.app_hash,
-                    block.transactions,
-                    block.results,
-                    block.events,
-                ),
-            )
-            connection.executemany(
-                "INSERT OR IGNORE INTO transactions VALUES (?, ?, ?)",
-                [(tx_id, block.height, position) for tx_id, position in transactions],
-            )
-            if signers:  # in force two heights later: the next header is the one that names them
-                connection.execute("INSERT INTO signer_changes VALUES (?, NULL)", (block.height + 1,))
-        except sqlite3.Error:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-        self._water.write(block.height, block.hash)
+def _insert_block(connection: sqlite3.Connection, block: AppliedBlock) -> None:
+    row = (block.height, block.time_ms, block.hash, block.app_hash, block.transactions, block.results, block.events)
+    connection.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def split_frames(data: bytes) -> list[bytes]:
@@ -258,9 +161,3 @@ def split_frames(data: bytes) -> list[bytes]:
         parts.append(data[start:end])
         position = end
     return parts
-
-
-def _opened(connection: sqlite3.Connection | None) -> sqlite3.Connection:
-    if connection is None:
-        raise ledger_stopped()
-    return connection

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoint, Checkpoints
-from lianzheng.adapters.consensus.embedded.faults import (
+from lianzheng.adapters.consensus.embedded.store import BlockRow, BlockStore
+from lianzheng.adapters.consensus.faults import (
     ledger_forked,
     ledger_rolled_back,
     ledger_storage_failed,
     log_entry_unknown,
     state_diverged,
 )
-from lianzheng.adapters.consensus.embedded.store import BlockRow, BlockStore
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode, encode
 from lianzheng.errors import (

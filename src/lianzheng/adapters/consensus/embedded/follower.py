@@ -11,17 +11,17 @@ from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
 from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoint
-from lianzheng.adapters.consensus.embedded.faults import (
-    ledger_forked,
-    ledger_storage_failed,
-    ledger_unavailable,
-    stop_error,
-)
 from lianzheng.adapters.consensus.embedded.forks import ForkProof
 from lianzheng.adapters.consensus.embedded.freshness import Freshness
 from lianzheng.adapters.consensus.embedded.history import EmbeddedHistory
 from lianzheng.adapters.consensus.embedded.links import SequencerLink, SnapshotLink, StatementLink
 from lianzheng.adapters.consensus.embedded.status import engine_status
+from lianzheng.adapters.consensus.faults import (
+    ledger_forked,
+    ledger_storage_failed,
+    ledger_unavailable,
+    stop_error,
+)
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import FormatError, LianzhengError, NotFoundError, UnavailableError, VerificationError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from lianzheng.adapters.consensus.embedded.faults import ledger_forked
+from lianzheng.adapters.consensus.faults import ledger_forked
 from lianzheng.adapters.files import replace_file
 from lianzheng.encoding.canonical import encode
 from lianzheng.ledger.block import SignedHead

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lianzheng.adapters.consensus.embedded.faults import ledger_stale
+from lianzheng.adapters.consensus.faults import ledger_stale
 from lianzheng.clock import Clock
 from lianzheng.ledger.block import SignedHead, head_hash
 from lianzheng.limits import HEAD_FRESH_MS

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
-from lianzheng.adapters.consensus.embedded.faults import log_entry_unknown
+from lianzheng.adapters.consensus.faults import log_entry_unknown
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.checkpoint import Checkpoint, checkpoint_of

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
-from lianzheng.adapters.consensus.embedded.faults import ledger_busy, stop_error
 from lianzheng.adapters.consensus.embedded.history import EmbeddedHistory
 from lianzheng.adapters.consensus.embedded.status import engine_status
+from lianzheng.adapters.consensus.faults import ledger_busy, stop_error
 from lianzheng.clock import Clock
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import FormatError, LianzhengError, NotFoundError
