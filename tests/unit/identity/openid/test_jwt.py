@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from joserfc import jws
+from joserfc import jwe, jws
 from joserfc.jwk import ECKey, OctKey, OKPKey
 
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
@@ -294,4 +294,21 @@ def test_headers_of_encrypted_answers(change: dict[str, Any]) -> None:
     named = {name: value for name, value in header.items() if value is not None}
     with pytest.raises(VerificationError) as caught:
         key.decrypt(b64u_encode(json.dumps(named).encode()) + "." + rest)
+    assert caught.value.code == "jwe_invalid"
+
+
+@pytest.mark.parametrize("change", [{"zip": "DEF"}, {"p2c": 2**31}, {"jku": "https://evil.example"}, {"iv": "AA"}])
+def test_an_answer_that_opens_but_says_more_in_its_header(change: dict[str, Any]) -> None:
+    """Encrypted as it says, header and all: nothing but its header speaks against it, which may ask for work."""
+    key = ResponseKey.generate("k")
+    public = {name: value for name, value in key.public.items() if name in {"kty", "crv", "x", "y"}}
+    registry = jwe.JWERegistry(algorithms=["ECDH-ES", "A128GCM", "DEF"], strict_check_header=False)
+
+    def token(header: dict[str, Any]) -> str:
+        named = {"alg": "ECDH-ES", "enc": "A128GCM", "kid": "k", **header}
+        return jwe.encrypt_compact(named, json.dumps({"a": " " * 50_000}), ECKey.import_key(public), registry=registry)
+
+    assert key.decrypt(token({})) == {"a": " " * 50_000}
+    with pytest.raises(VerificationError) as caught:
+        key.decrypt(token(change))
     assert caught.value.code == "jwe_invalid"
