@@ -17,7 +17,7 @@ from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import JsonObject, encode
 from lianzheng.errors import FormatError, NotFoundError
 from lianzheng.governance.admission.model import ASSESSMENTS, assessment_of
-from lianzheng.governance.groups import voice_of
+from lianzheng.governance.groups import group_key, voice_of
 from lianzheng.governance.model import parameter_key
 from lianzheng.governance.motions.model import SHARES
 from lianzheng.governance.parameters.model import PARAMETERS, parameter_hash, parameter_record
@@ -80,7 +80,9 @@ def _chain_routes(router: APIRouter, services: LedgerServices) -> None:
         """Server-sent events, one a transaction, from a height on; `Last-Event-ID` carries on after a break."""
         last = request.headers.get("last-event-id")
         after = Place(from_height - 1, INT_MAX) if last is None else _place(last)
-        lines = _sse(services.explorer.stream(max(after.height, 1)), after)
+        # Nothing of the height before ``from_height`` is asked for: this node may keep it no more.
+        first = from_height if last is None else max(after.height, 1)
+        lines = _sse(services.explorer.stream(first), after)
         return StreamingResponse(lines, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
@@ -139,11 +141,16 @@ def _member(state: StateView, value: JsonObject) -> dict[str, Any]:
     assessments = {kind: assessment_of(state, did, kind) for kind in ASSESSMENTS}
     return {
         **public,
-        "speaks": voice_of(state, value["control_group"]) == did,
+        "speaks": _speaks(state, value["control_group"], did),
         "points": balance_of(state, did),
         "quota_limit": quota_limit(state, did),
         "assessments": {kind: None if one is None else one.to_json() for kind, one in assessments.items()},
     }
+
+
+def _speaks(state: StateView, group: str, did: str) -> bool:
+    """Not for a group without a record: one that a member was moved into while it was suspended has none."""
+    return state.get(group_key(group)) is not None and voice_of(state, group) == did
 
 
 def _parameter(state: StateView, name: str) -> dict[str, Any]:
