@@ -13,7 +13,9 @@ __all__ = ["check_offer"]
 def check_offer(offer: ConsentOffer, ledger: StateView) -> None:
     """Requester and providers are active members under the very names that the offer gives, none twice.
 
-    Raises ``RefusedError`` ``offer_member_unknown``, ``offer_name_differs``, ``offer_provider_twice``.
+    Nor do the tokens hold for more than the queries that are shown: a use is one view in one query (AUTH-1).
+    Raises ``RefusedError`` ``offer_member_unknown``, ``offer_name_differs``, ``offer_provider_twice``,
+    ``offer_uses_beyond_queries``.
     """
     asking = offer.requester
     named = [(asking.did, asking.name), *((one.did, one.name) for one in offer.providers)]
@@ -29,3 +31,9 @@ def check_offer(offer: ConsentOffer, ledger: StateView) -> None:
                 "The offer gives a member another name or code than the ledger does.",
                 next_step="Do not sign: ask the member for a new offer.",
             )
+    if any(one.max_uses > offer.queries * len(set(one.views)) for one in offer.providers):
+        raise RefusedError(
+            "offer_uses_beyond_queries",
+            "The offer asks for more uses at a provider than its queries need.",
+            next_step="Do not sign: ask the member for a new offer.",
+        )

@@ -22,7 +22,7 @@ def state() -> StateView:
 
 
 def true_offer(state: StateView) -> ConsentOffer:
-    """With the names and the code that stand on the ledger."""
+    """With the names and the code that stand on the ledger; 4 queries of 2 views are 8 uses."""
     made = offer()
     records = {did: member_of(state, did) for did in (ALPHA.did, BETA.did, GAMMA.did)}
     asking = records[ALPHA.did]
@@ -31,7 +31,7 @@ def true_offer(state: StateView) -> ConsentOffer:
     for one in made.providers:
         record = records[one.did]
         assert record is not None
-        providers.append(one.model_copy(update={"name": record.name}))
+        providers.append(one.model_copy(update={"name": record.name, "max_uses": 8}))
     requester = made.requester.model_copy(update={"name": asking.name, "uscc": asking.uscc})
     return made.model_copy(update={"requester": requester, "providers": tuple(providers)})
 
@@ -51,6 +51,7 @@ def test_the_names_of_the_ledger_pass(state: StateView) -> None:
         ("provider", {"did": ALPHA.did}, "offer_provider_twice"),
         ("provider", {"did": GAMMA.did}, "offer_provider_twice"),
         ("provider", {"did": DELTA.did}, "offer_name_differs"),
+        ("provider", {"max_uses": 9}, "offer_uses_beyond_queries"),
     ],
 )
 def test_anything_else_does_not(state: StateView, member: str, changes: dict[str, Any], code: str) -> None:
