@@ -26,9 +26,11 @@ from lianzheng.client.ledger import AgreedLedger
 from lianzheng.clock import SystemClock
 from lianzheng.consent.model import consent_state_key
 from lianzheng.consent.named import ConsentOffer, Presentation, Tick
+from lianzheng.consent.submission import ConsentSubmission
 from lianzheng.consent.text import template_of
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject
+from lianzheng.encoding.jcs import encode_w3c
 from lianzheng.errors import NotFoundError, RefusedError, UnavailableError, VerificationError
 from lianzheng.evidence.model import Acknowledgement
 from lianzheng.governance.model import NETWORK_KEY, parameter_key
@@ -178,12 +180,14 @@ async def sign(folder: Path, nodes: Sequence[NodeClient], offer: ConsentOffer, h
 
 
 async def deliver(nodes: Sequence[NodeClient], requester: NodeClient, offer: ConsentOffer, data: bytes) -> JsonObject:
-    """The requester's signed promise that the act is on record, checked under the ledger's key (EV-3)."""
+    """The requester's signed promise that this very consent is on record, checked under the ledger's key (EV-3)."""
     asking = offer.requester.did
     ledger = await AgreedLedger.read_patiently(nodes, [f"did/{asking}"])
     found = await requester.post_bytes("/api/v1/wallet/consents", data, JSON)
     kept = Acknowledgement.from_json(found["acknowledgement"])
     kept.verify(public_key(read_did(ledger, asking), "#node", "assertionMethod"))
+    named = encode_w3c(ConsentSubmission.from_bytes(data).named)
+    kept.verify_for(named, offer.chain_id, SystemClock().now_ms())
     if kept.promise.body.member != asking:
         raise VerificationError("promise_member_wrong", "The promise is another member's than the requester's.")
     return kept.to_json()

@@ -11,6 +11,7 @@ from lianzheng.consent.text import template_of
 from lianzheng.demo.stage import CHAIN_ID, Case, Stage
 from lianzheng.demo.steps.enrolment import enrol_at
 from lianzheng.encoding.binary import b64u_encode
+from lianzheng.encoding.jcs import encode_w3c
 from lianzheng.errors import LianzhengError
 from lianzheng.evidence.model import Acknowledgement
 from lianzheng.identity.model import public_key
@@ -92,7 +93,9 @@ async def consent(stage: Stage) -> None:
             sizes.append(len(data))
             answer = await stage.requester.api.post_bytes("/api/v1/wallet/consents", data, "application/json")
             # The wallet recomputes both leaves and checks the signed promise before it trusts the desk (EV-3).
-            Acknowledgement.from_json(answer["acknowledgement"]).verify(node_key)
+            kept = Acknowledgement.from_json(answer["acknowledgement"])
+            kept.verify(node_key)
+            kept.verify_for(encode_w3c(case.consent.submission.named), CHAIN_ID, stage.clock.now_ms())
 
     await asyncio.gather(*(one(case) for case in able))
     screen.act("wallets", f"{len(able)} named consents signed (eddsa-jcs-2022), one token a provider", sum(sizes))
