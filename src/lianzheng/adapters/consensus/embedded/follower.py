@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
 from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoint
 from lianzheng.adapters.consensus.embedded.forks import ForkProof
 from lianzheng.adapters.consensus.embedded.freshness import Freshness
-from lianzheng.adapters.consensus.embedded.history import EmbeddedHistory
 from lianzheng.adapters.consensus.embedded.links import SequencerLink, SnapshotLink, StatementLink
+from lianzheng.adapters.consensus.embedded.reads import ChainReads
 from lianzheng.adapters.consensus.embedded.status import engine_status
 from lianzheng.adapters.consensus.faults import (
     ledger_forked,
@@ -23,15 +23,13 @@ from lianzheng.adapters.consensus.faults import (
     stop_error,
 )
 from lianzheng.clock import Clock
-from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import FormatError, LianzhengError, NotFoundError, UnavailableError, VerificationError
 from lianzheng.identity.model import DidRecord, did_state_key, public_key
 from lianzheng.ledger.block import Block, SignedHead, head_hash, verify_signed_head
-from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
-from lianzheng.ledger.ports import Application, ConsistencyProof, EngineStatus, LogProof, Receipt, StateProof
+from lianzheng.ledger.ports import Application, EngineStatus, Receipt
 from lianzheng.ledger.receipt import decode_receipt
-from lianzheng.ledger.snapshot import Snapshot, check_chunk
+from lianzheng.ledger.snapshot import check_chunk
 from lianzheng.ledger.statement import HeadStatement, Statement, make_statement, verify_statement
 from lianzheng.ledger.transaction import Transaction, transaction_id
 from lianzheng.limits import CATCH_UP_MS, CHECKPOINT_BYTES_MAX, FOLLOW_POLL_MS, HEAD_ASK_MS, RECEIPT_WAIT_MS
@@ -42,7 +40,7 @@ _BATCH_BLOCKS = 100
 _FATAL = frozenset({"state_diverged", "ledger_forked", "ledger_storage_failed"})
 
 
-class EmbeddedFollower:
+class EmbeddedFollower(ChainReads):
     """``LedgerEngine`` of every node but the sequencing one."""
 
     def __init__(
@@ -67,7 +65,6 @@ class EmbeddedFollower:
         """
         self._snapshot = snapshot
         self._chain = Chain(application, genesis, database, height_file)
-        self._application = application
         self._genesis = genesis
         self._link = link
         self._did = did
@@ -132,11 +129,6 @@ class EmbeddedFollower:
             )
         return self._chain.receipt_of(tx_id) or self._chain.recent_receipt(tx_id, receipt.height, receipt.index)
 
-    @property
-    def state(self) -> StateView:
-        """State at this node's head."""
-        return self._application.committed_state
-
     def status(self) -> EngineStatus:
         """Where the engine stands; ``lag`` is what it knows to be missing."""
         lag = max(self._fresh.required_height - self._chain.height, 0)
@@ -159,35 +151,6 @@ class EmbeddedFollower:
         self._check_running()
         self._chain.check_served()
         self._fresh.check(self._chain.height)
-
-    def now_block_ms(self) -> int:
-        """Block time of this node's head."""
-        return self._chain.time_ms
-
-    async def prove_log(self, index: int, height: int | None = None) -> LogProof:
-        """Proof of one entry; errors as ``LedgerEngine.prove_log``."""
-        return await self._chain.prove_log(index, height)
-
-    async def prove_consistency(self, old_size: int, height: int | None = None) -> ConsistencyProof:
-        """Proof that the log only grew; errors as ``LedgerEngine.prove_consistency``."""
-        return await self._chain.prove_consistency(old_size, height)
-
-    async def prove_state(self, key: str, height: int | None = None) -> StateProof:
-        """Proof of one state entry or of its absence; errors as ``LedgerEngine.prove_state``."""
-        return await self._chain.prove_state(key, height)
-
-    @property
-    def history(self) -> EmbeddedHistory:
-        """Earlier heights, for checkpoints (B33)."""
-        return EmbeddedHistory(self._chain)
-
-    def snapshot(self) -> Snapshot:
-        """The state at the head (LED-8)."""
-        return self._application.snapshot()
-
-    def events(self, from_height: int) -> AsyncIterator[JsonObject]:
-        """Events from a height on, then as they come."""
-        return self._chain.events(from_height)
 
     async def head_statement(self, nonce: bytes) -> HeadStatement:
         """This member's signed answer to a node's nonce (GATE-4, B32)."""

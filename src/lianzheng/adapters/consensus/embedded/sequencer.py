@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
-from lianzheng.adapters.consensus.embedded.history import EmbeddedHistory
+from lianzheng.adapters.consensus.embedded.reads import ChainReads
 from lianzheng.adapters.consensus.embedded.status import engine_status
 from lianzheng.adapters.consensus.faults import ledger_busy, stop_error
 from lianzheng.clock import Clock
-from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import FormatError, LianzhengError, NotFoundError
 from lianzheng.ledger.block import Block, BlockResult, Head, SignedHead, head_signing_bytes
-from lianzheng.ledger.context import StateView
 from lianzheng.ledger.genesis import Genesis
-from lianzheng.ledger.ports import Application, ConsistencyProof, EngineStatus, LogProof, Receipt, StateProof, TxResult
+from lianzheng.ledger.ports import Application, EngineStatus, Receipt, TxResult
 from lianzheng.ledger.roots import results_root, transactions_root
-from lianzheng.ledger.snapshot import Snapshot
 from lianzheng.ledger.statement import HeadStatement, Statement, make_statement
 from lianzheng.ledger.transaction import Transaction, body_bytes, transaction_id
 from lianzheng.limits import (
@@ -45,7 +42,7 @@ class _Pending:
     arrived: float
 
 
-class EmbeddedSequencer:
+class EmbeddedSequencer(ChainReads):
     """``LedgerEngine`` of the first founder's node; its own head is fresh by definition (GATE-4)."""
 
     def __init__(
@@ -106,11 +103,6 @@ class EmbeddedSequencer:
         return await self._submit(transaction, transaction_id(body_bytes(transaction)))
 
     @property
-    def state(self) -> StateView:
-        """State at this node's head."""
-        return self._application.committed_state
-
-    @property
     def head(self) -> SignedHead | None:
         """The signed head, None at genesis."""
         return self._chain.head
@@ -126,35 +118,6 @@ class EmbeddedSequencer:
         """Return while running. Raises ``UnavailableError`` ``ledger_stopped`` or the reason of the stop."""
         if not self._running:
             raise stop_error(self._chain.fault)
-
-    def now_block_ms(self) -> int:
-        """Block time of the head."""
-        return self._chain.time_ms
-
-    async def prove_log(self, index: int, height: int | None = None) -> LogProof:
-        """Proof of one entry; errors as ``LedgerEngine.prove_log``."""
-        return await self._chain.prove_log(index, height)
-
-    async def prove_consistency(self, old_size: int, height: int | None = None) -> ConsistencyProof:
-        """Proof that the log only grew; errors as ``LedgerEngine.prove_consistency``."""
-        return await self._chain.prove_consistency(old_size, height)
-
-    async def prove_state(self, key: str, height: int | None = None) -> StateProof:
-        """Proof of one state entry or of its absence; errors as ``LedgerEngine.prove_state``."""
-        return await self._chain.prove_state(key, height)
-
-    @property
-    def history(self) -> EmbeddedHistory:
-        """Earlier heights, for checkpoints (B33)."""
-        return EmbeddedHistory(self._chain)
-
-    def snapshot(self) -> Snapshot:
-        """The state at the head (LED-8)."""
-        return self._application.snapshot()
-
-    def events(self, from_height: int) -> AsyncIterator[JsonObject]:
-        """Events from a height on, then as they come."""
-        return self._chain.events(from_height)
 
     async def blocks(self, from_height: int, limit: int) -> list[bytes]:
         """Canonical blocks for followers, at most ``limit`` and about ``BLOCK_BYTES_MAX`` together."""
