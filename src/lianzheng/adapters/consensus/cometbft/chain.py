@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lianzheng.adapters.consensus.cometbft.snapshots import SnapshotFolder, SnapshotOffer
 from lianzheng.adapters.consensus.cometbft.store import AppliedBlock, ChainStore
+from lianzheng.adapters.consensus.events import EVENTS_BYTES_MAX, block_events, final_places
 from lianzheng.adapters.consensus.faults import ledger_rolled_back, state_diverged, stop_error
-from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject, decode, encode
 from lianzheng.encoding.framing import frame
 from lianzheng.errors import ConfigError, FormatError, LianzhengError, NotFoundError, VerificationError
@@ -19,11 +19,9 @@ from lianzheng.ledger.genesis import Genesis, genesis_digest
 from lianzheng.ledger.ports import Application, Receipt, TxResult
 from lianzheng.ledger.snapshot import SnapshotManifest
 from lianzheng.ledger.transaction import body_bytes, transaction_id
-from lianzheng.limits import BLOCK_BYTES_MAX
 
 __all__ = ["CometChain", "block_pruned"]
 
-_EVENTS_BYTES_MAX = 4 * BLOCK_BYTES_MAX
 _EVENTS_BLOCKS = 64
 """Blocks whose events stay in memory for those who follow the head."""
 
@@ -134,7 +132,7 @@ class CometChain:
 
         ``signers`` says that it changes the validators. Raises ``sqlite3.Error``, ``OSError``.
         """
-        events = _events(height, time_ms, results)
+        events = block_events(height, time_ms, results)
         block = AppliedBlock(
             height,
             time_ms,
@@ -144,12 +142,7 @@ class CometChain:
             results=encode([{"code": result.code, "data": result.data} for result in results]),
             events=encode(events),
         )
-        final = [
-            (result.origin.tx_id, index)
-            for index, result in enumerate(results)
-            if result.final and result.origin is not None
-        ]
-        await self.store.append(block, final, signers)
+        await self.store.append(block, final_places(results), signers)
         self._events[height] = events
         self._events.pop(height - _EVENTS_BLOCKS, None)
         self._advance(block)
@@ -166,7 +159,7 @@ class CometChain:
         block = None if place is None else self.store.block(place[0])
         if place is None or block is None or place[0] > self.height:
             return None
-        result = decode(block.results, _EVENTS_BYTES_MAX)[place[1]]
+        result = decode(block.results, EVENTS_BYTES_MAX)[place[1]]
         return Receipt(tx_id, block.height, place[1], block.time_ms, TxResult(result["code"], result["data"]))
 
     def expect(self, tx_id: bytes) -> asyncio.Future[Receipt]:
@@ -219,7 +212,7 @@ class CometChain:
                     block = self.store.block(height)
                     if block is not None and block.pruned:
                         raise block_pruned(height)
-                    events = [] if block is None else decode(block.events, _EVENTS_BYTES_MAX)
+                    events = [] if block is None else decode(block.events, EVENTS_BYTES_MAX)
                 for event in events:
                     yield event
                 height += 1
@@ -289,21 +282,3 @@ def block_pruned(height: int) -> NotFoundError:
 def _beginning(manifest: SnapshotManifest) -> AppliedBlock:
     """A snapshot as a block without contents; its hash is not known here, so no statement is made about it."""
     return AppliedBlock(manifest.height, manifest.time_ms, bytes(32), manifest.app_hash, b"", b"[]", b"[]")
-
-
-def _events(height: int, time_ms: int, results: Sequence[TxResult]) -> list[JsonObject]:
-    return [
-        {
-            "height": height,
-            "time_ms": time_ms,
-            "index": index,
-            "tx_id": b64u_encode(result.origin.tx_id),
-            "kind": result.origin.kind,
-            "sender": result.origin.sender,
-            "code": result.code,
-            "data": result.data,
-            "events": list(result.events),
-        }
-        for index, result in enumerate(results)
-        if result.origin is not None
-    ]

@@ -8,7 +8,7 @@ from lianzheng.adapters.consensus.cometbft.chain import CometChain
 from lianzheng.adapters.consensus.cometbft.heads import fetch_head
 from lianzheng.adapters.consensus.cometbft.rpc import CometRpc
 from lianzheng.adapters.consensus.faults import log_entry_unknown, state_diverged, stop_error
-from lianzheng.encoding.canonical import JsonObject
+from lianzheng.adapters.consensus.proofs import UnderHead, standing_under, under_head
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.cometbft import CometHead
 from lianzheng.ledger.history import Standing
@@ -32,66 +32,34 @@ class CometProver:
         if not 0 <= index < application.roots(height).log_size:
             raise log_entry_unknown()
         roots = await self._provable(height, log_size_min=index + 1)
-        head, changes = await self._head_over(roots)
+        proved = await self._under_head(roots)
         return LogProof(
             entry=application.log_entry(index),
             index=index,
             path=application.log.inclusion_path(index, roots.log_size),
-            log_size=roots.log_size,
-            log_root=roots.log_root,
-            state_root=roots.state_root,
-            schema=roots.schema,
-            head=head.to_json(),
-            head_chain=changes,
+            **proved,
         )
 
     async def prove_consistency(self, old_size: int, height: int | None = None) -> ConsistencyProof:
         """Proof that the log only grew. Errors as :meth:`prove_log`."""
         roots = await self._provable(height)
         path = self._chain.application.log.consistency_path(old_size, roots.log_size)
-        head, changes = await self._head_over(roots)
-        return ConsistencyProof(
-            old_size=old_size,
-            path=path,
-            log_size=roots.log_size,
-            log_root=roots.log_root,
-            state_root=roots.state_root,
-            schema=roots.schema,
-            head=head.to_json(),
-            head_chain=changes,
-        )
+        proved = await self._under_head(roots)
+        return ConsistencyProof(old_size=old_size, path=path, **proved)
 
     async def prove_state(self, key: str, height: int | None = None) -> StateProof:
         """Proof of what stands at ``key``. Errors as the application's ``state_path`` and :meth:`prove_log`."""
         roots = await self._provable(height)
         value, path = self._chain.application.state_path(key, roots.height)
-        head, changes = await self._head_over(roots)
-        return StateProof(
-            key=key,
-            value=value,
-            path=path,
-            log_size=roots.log_size,
-            log_root=roots.log_root,
-            state_root=roots.state_root,
-            schema=roots.schema,
-            head=head.to_json(),
-            head_chain=changes,
-        )
+        proved = await self._under_head(roots)
+        return StateProof(key=key, value=value, path=path, **proved)
 
     async def standing(self, height: int | None = None, log_size_min: int = 0) -> Standing:
         """What proofs under the newest head, or that of ``height``, stand on. Errors as :meth:`prove_log`."""
         if self._chain.application.roots(height).log_size < log_size_min:
             raise log_entry_unknown()
         roots = await self._provable(height, log_size_min)
-        head, changes = await self._head_over(roots)
-        return Standing(
-            schema_version=roots.schema,
-            log_root=roots.log_root,
-            log_size=roots.log_size,
-            state_root=roots.state_root,
-            head=head.to_json(),
-            head_chain=changes,
-        )
+        return standing_under(await self._under_head(roots))
 
     async def _provable(self, height: int | None, log_size_min: int = 0) -> Roots:
         """The newest version, or the one of ``height``, whose successor's header exists; a change waits for it.
@@ -122,10 +90,11 @@ class CometProver:
         except NotFoundError:
             return None
 
-    async def _head_over(self, roots: Roots) -> tuple[CometHead, tuple[JsonObject, ...]]:
+    async def _under_head(self, roots: Roots) -> UnderHead:
         """The head whose header carries these roots, and the changes of signers before it."""
         head = await self.head_over(roots.height, roots.app_hash)
-        return head, tuple([change.to_json() for change in await self.changes_before(head.header.height)])
+        changes = await self.changes_before(head.header.height)
+        return under_head(roots, head.to_json(), tuple([change.to_json() for change in changes]))
 
     async def head_over(self, height: int, app_hash: bytes) -> CometHead:
         """The head of the next block, whose header carries what stands after ``height``.

@@ -6,10 +6,10 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from lianzheng.adapters.consensus.embedded.checkpoints import Checkpoint, Checkpoints
 from lianzheng.adapters.consensus.embedded.store import BlockRow, BlockStore
+from lianzheng.adapters.consensus.events import EVENTS_BYTES_MAX, block_events, final_places
 from lianzheng.adapters.consensus.faults import (
     ledger_forked,
     ledger_rolled_back,
@@ -17,7 +17,7 @@ from lianzheng.adapters.consensus.faults import (
     log_entry_unknown,
     state_diverged,
 )
-from lianzheng.encoding.binary import b64u_encode
+from lianzheng.adapters.consensus.proofs import UnderHead, standing_under, under_head
 from lianzheng.encoding.canonical import JsonObject, decode, encode
 from lianzheng.errors import (
     ConfigError,
@@ -47,7 +47,6 @@ from lianzheng.limits import BLOCK_BYTES_MAX, CHECKPOINT_WRITES_MIN
 
 __all__ = ["Chain"]
 
-_EVENTS_BYTES_MAX = 4 * BLOCK_BYTES_MAX
 _RECENT_BLOCKS = 256
 """Results kept in memory for receipts: more blocks than any submitter waits for."""
 
@@ -254,12 +253,8 @@ class Chain:
             delta=delta.to_bytes(),
             head_hash=head_hash(head),
             block=data,
-            events=encode(_events(head.height, head.time_ms, results)),
-            transactions=[
-                (result.origin.tx_id, index)
-                for index, result in enumerate(results)
-                if result.final and result.origin is not None
-            ],
+            events=encode(block_events(head.height, head.time_ms, results)),
+            transactions=final_places(results),
         )
         try:
             await asyncio.shield(self.store.append(row))
@@ -326,23 +321,14 @@ class Chain:
 
     def standing(self) -> Standing:
         """What proofs under the newest head stand on. Raises ``NotFoundError`` ``head_unknown``."""
-        found = self._under_head(self.application.roots())
-        return Standing(schema_version=found.pop("schema"), **found)
+        return standing_under(self._under_head(self.application.roots()))
 
-    def _under_head(self, roots: Roots) -> dict[str, Any]:
+    def _under_head(self, roots: Roots) -> UnderHead:
         head = self.head_at(roots.height)
         if head is None:
             raise NotFoundError("head_unknown", "No block stands yet: there is no signed head to prove under.")
-        return {
-            "log_size": roots.log_size,
-            "log_root": roots.log_root,
-            "state_root": roots.state_root,
-            "schema": roots.schema,
-            "head": head.to_json(),
-            "head_chain": tuple(
-                change.to_json() for change in self._signer_changes if change.head.height < roots.height
-            ),
-        }
+        changes = (change.to_json() for change in self._signer_changes if change.head.height < roots.height)
+        return under_head(roots, head.to_json(), tuple(changes))
 
     async def events(self, from_height: int) -> AsyncIterator[JsonObject]:
         """Events from a height on, then as blocks come; ends when the engine stops."""
@@ -350,7 +336,7 @@ class Chain:
         while True:
             while height <= self.height:
                 data = self.store.events(height)
-                for event in decode(data, _EVENTS_BYTES_MAX) if data else ():
+                for event in decode(data, EVENTS_BYTES_MAX) if data else ():
                     yield event
                 height += 1
                 await asyncio.sleep(0)  # whoever reads a long past must not hold up the chain
@@ -412,21 +398,3 @@ def _id_of(wire: bytes) -> bytes | None:
         return transaction_id(Transaction.parse(wire).body)
     except FormatError:
         return None
-
-
-def _events(height: int, time_ms: int, results: Sequence[TxResult]) -> list[JsonObject]:
-    return [
-        {
-            "height": height,
-            "time_ms": time_ms,
-            "index": index,
-            "tx_id": b64u_encode(result.origin.tx_id),
-            "kind": result.origin.kind,
-            "sender": result.origin.sender,
-            "code": result.code,
-            "data": result.data,
-            "events": list(result.events),
-        }
-        for index, result in enumerate(results)
-        if result.origin is not None
-    ]
