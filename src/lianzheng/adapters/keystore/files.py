@@ -36,10 +36,12 @@ def read_private(path: Path) -> bytes:
         raise ConfigError("keystore_missing", f"{path} does not exist.", next_step="Run `lianzheng init`.") from error
     except OSError as error:
         raise _mode_error(path) from error
+    # Checked on the open file, before Python looks at it, which takes no folder.
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != 0o600:
+        os.close(descriptor)
+        raise _mode_error(path)
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode) or stat.S_IMODE(status.st_mode) != 0o600:
-            raise _mode_error(path)
         return file.read()
 
 

@@ -30,15 +30,16 @@ def load_passphrase(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise _mode_error(path) from error
+    # Checked on the open file: a name could be exchanged between check and reading. Python opens no folder.
+    status = os.fstat(descriptor)
+    if (
+        not stat.S_ISREG(status.st_mode)
+        or stat.S_IMODE(status.st_mode) != 0o600
+        or status.st_uid not in (os.geteuid(), 0)
+    ):
+        os.close(descriptor)
+        raise _mode_error(path)
     with os.fdopen(descriptor, "rb") as file:
-        # Checked on the open file: a name could be exchanged between check and reading.
-        status = os.fstat(file.fileno())
-        if (
-            not stat.S_ISREG(status.st_mode)
-            or stat.S_IMODE(status.st_mode) != 0o600
-            or status.st_uid not in (os.geteuid(), 0)
-        ):
-            raise _mode_error(path)
         data = file.read(_SIZE_MAX + 1)
     if len(data) > _SIZE_MAX:
         raise ConfigError("passphrase_too_long", f"{path} holds more than {_SIZE_MAX} bytes.")
