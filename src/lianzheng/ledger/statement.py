@@ -6,6 +6,7 @@ Signed bytes: tag ``head-statement`` ‖ JCS(statement)
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from lianzheng.crypto import ed25519
 from lianzheng.encoding.framing import tagged
@@ -14,7 +15,14 @@ from lianzheng.errors import VerificationError
 from lianzheng.ids import ChainId, Did
 from lianzheng.ledger.block import SignedHead, head_hash
 
-__all__ = ["HeadStatement", "Statement", "make_statement", "verify_statement"]
+__all__ = [
+    "HeadStatement",
+    "SignedStatement",
+    "Statement",
+    "make_statement",
+    "verify_statement",
+    "verify_statement_signed",
+]
 
 
 class Statement(Record):
@@ -43,12 +51,32 @@ def make_statement(
     return HeadStatement(statement=statement, signer=signer, signature=signature, head=head)
 
 
-def verify_statement(answer: HeadStatement, chain_id: str, nonce: bytes, signer: str, public: bytes) -> None:
-    """Return only if ``signer`` made this answer to ``nonce`` and its head is the one it names.
+class SignedStatement(Protocol):
+    """A statement with who made it, whatever commit an engine carries beside it."""
 
-    The head's own signature is the caller's to check, who knows the signers. Raises ``VerificationError``:
-    ``statement_chain_mismatch``, ``statement_nonce_mismatch``, ``statement_signer_mismatch``,
-    ``statement_signature_invalid``, ``statement_head_mismatch`` (GATE-4).
+    @property
+    def statement(self) -> Statement:
+        """What is signed."""
+        ...
+
+    @property
+    def signer(self) -> str:
+        """The member's DID."""
+        ...
+
+    @property
+    def signature(self) -> bytes:
+        """By its node key."""
+        ...
+
+
+def verify_statement_signed(
+    answer: SignedStatement, chain_id: str, nonce: bytes, signer: str, public: bytes
+) -> Statement:
+    """The statement, if ``signer`` made it in answer to ``nonce``; what it says of a head is not looked at.
+
+    Raises ``VerificationError``: ``statement_chain_mismatch``, ``statement_nonce_mismatch``,
+    ``statement_signer_mismatch``, ``statement_signature_invalid`` (GATE-4).
     """
     statement = answer.statement
     if statement.chain_id != chain_id:
@@ -61,6 +89,16 @@ def verify_statement(answer: HeadStatement, chain_id: str, nonce: bytes, signer:
         ed25519.verify(public, tagged("head-statement", statement.to_bytes()), answer.signature)
     except VerificationError as error:
         raise VerificationError("statement_signature_invalid", "A head statement is not signed by its node.") from error
+    return statement
+
+
+def verify_statement(answer: HeadStatement, chain_id: str, nonce: bytes, signer: str, public: bytes) -> None:
+    """Return only if ``signer`` made this answer to ``nonce`` and its head is the one it names.
+
+    The head's own signature is the caller's to check, who knows the signers. Raises ``VerificationError``:
+    ``statement_head_mismatch``, or of :func:`verify_statement_signed` (GATE-4).
+    """
+    statement = verify_statement_signed(answer, chain_id, nonce, signer, public)
     head = answer.head.head if answer.head else None
     if head is None:
         if statement.height != 0:

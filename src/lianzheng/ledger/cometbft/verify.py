@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from lianzheng.crypto import ed25519
-from lianzheng.encoding.framing import tagged
 from lianzheng.errors import VerificationError
 from lianzheng.ledger.cometbft.encoding import address_of, header_hash, validators_hash, vote_bytes
 from lianzheng.ledger.cometbft.model import CometHead, CometStatement, Validator
+from lianzheng.ledger.statement import verify_statement_signed
 
 __all__ = ["check_validator_order", "signed_power", "verify_comet_head", "verify_comet_statement"]
 
@@ -68,21 +68,10 @@ def signed_power(head: CometHead, powers: Mapping[bytes, int]) -> int:
 def verify_comet_statement(answer: CometStatement, chain_id: str, nonce: bytes, signer: str, public: bytes) -> None:
     """Return only if ``signer`` made this answer to ``nonce`` and carries a valid commit for what it states (GATE-4).
 
-    Raises ``VerificationError``: ``statement_chain_mismatch``, ``statement_nonce_mismatch``,
-    ``statement_signer_mismatch``, ``statement_signature_invalid``, ``statement_head_mismatch``, and those of
+    Raises ``VerificationError`` ``statement_head_mismatch``, and those of :func:`verify_statement_signed` and
     :func:`verify_comet_head`.
     """
-    statement = answer.statement
-    if statement.chain_id != chain_id:
-        raise VerificationError("statement_chain_mismatch", "A head statement is of another chain.")
-    if statement.nonce != nonce:
-        raise VerificationError("statement_nonce_mismatch", "A head statement answers another nonce.")
-    if answer.signer != signer:
-        raise VerificationError("statement_signer_mismatch", "A head statement names another signer.")
-    try:
-        ed25519.verify(public, tagged("head-statement", statement.to_bytes()), answer.signature)
-    except VerificationError as error:
-        raise VerificationError("statement_signature_invalid", "A head statement is not signed by its node.") from error
+    statement = verify_statement_signed(answer, chain_id, nonce, signer, public)
     if answer.head is None:
         if statement.height != 0:
             raise VerificationError("statement_head_mismatch", "A head statement carries no commit for its height.")
