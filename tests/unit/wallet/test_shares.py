@@ -155,3 +155,11 @@ def test_words_of_the_standard_that_no_wallet_writes_are_refused(change: dict[st
     with pytest.raises(LianzhengError) as caught:
         ShareFile.parse(other.to_text())
     assert caught.value.code == "share_malformed"
+
+
+@pytest.mark.parametrize("change", [{"set_id": bytes(16)}, {"sealed": SHARES[0].sealed + b"\0"}])
+def test_the_set_is_that_of_the_sealed_wallet(change: dict[str, Any]) -> None:
+    """Else a share of one set could say it is of another, and be told from no other until somebody needs it."""
+    with pytest.raises(LianzhengError) as caught:
+        ShareFile.parse(replace(SHARES[0], **change).to_text())
+    assert caught.value.code == "share_malformed"
