@@ -241,3 +241,19 @@ async def test_who_waits_for_a_place_waits_no_longer_than_a_fetch(tmp_path: Path
 )
 def test_more_addresses_that_are_not_of_the_public_internet(text: str) -> None:
     assert not is_public(ipaddress.ip_address(text))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("texts", [("127.0.0.1", "192.0.9.1"), ("192.0.9.1", "127.0.0.1"), ("::1", "192.0.9.1"), ()])
+async def test_a_name_with_one_address_inside_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: tuple[str, ...]
+) -> None:
+    """Else whoever answers for the name chooses, by the order of the answers, what is connected to."""
+    assert is_public(ipaddress.ip_address("192.0.9.1"))
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (text, 443)) for text in texts]
+    async with serving(tmp_path, allowed=is_public, timeout_seconds=1.0) as (server, fetcher):
+        server.replies["/did.json"] = _ok(b"{}")
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_options: found)
+        with pytest.raises(RefusedError, match="fetch_forbidden"):
+            await fetcher.fetch(server.url("/did.json"))
+        assert server.heads == []
