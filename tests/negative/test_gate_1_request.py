@@ -126,6 +126,16 @@ async def test_the_same_words_under_another_valid_signature(net: GateNet) -> Non
     await net.refused("nonce_reused", twin, issued.token)
 
 
+async def test_the_same_words_under_another_signature_after_a_refusal(net: GateNet) -> None:
+    """Nothing is stored of a refused request, so that its nonce alone must tell the twin from a repeat."""
+    issued = await net.granted()
+    request = net.request(issued, task=bytes(32))
+    await net.refused("task_unknown", request, issued.token)
+    twin = request.model_copy(update={"signature": _other_signature(request_signing_bytes(request))})
+    await net.refused("nonce_reused", twin, issued.token)
+    await net.refused("task_unknown", request, issued.token)
+
+
 async def test_a_nonce_is_a_members_own(net: GateNet) -> None:
     issued, nonce = await net.granted(), os.urandom(32)
     theirs = await net.granted(poster=DELTA, requester=DELTA.did)
