@@ -23,7 +23,6 @@ class PatientProtocol(H11Protocol):
     head_seconds: float = HTTP_HEAD_SECONDS_MAX
     pause_seconds: float = HTTP_BODY_PAUSE_SECONDS_MAX
     _deadline: asyncio.TimerHandle | None = None
-    _in_body = False
 
     def connection_made(self, transport: Any) -> None:
         """The first head is awaited from here on."""
@@ -38,10 +37,8 @@ class PatientProtocol(H11Protocol):
             self._start(self.pause_seconds)
         elif self.conn.their_state is not h11.IDLE or self.timeout_keep_alive_task is not None:
             self._stop()  # the request is here, or uvicorn counts
-        elif self._deadline is None or self._in_body:
-            self._stop()
+        elif self._deadline is None:
             self._start(self.head_seconds)
-        self._in_body = self.conn.their_state is h11.SEND_BODY
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited any more."""
