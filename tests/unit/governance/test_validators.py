@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from comet_kit import CHAIN, MEMBERS, Member, comet_genesis
 from governance_kit import Council, about, application
 from ledger_kit import Party
 from lianzheng.contracts.machine import Machine
+from lianzheng.governance.members import member_of
+from lianzheng.governance.model import MemberPhase, member_key
 from lianzheng.governance.validators import validator_powers, validators_by_member
 from lianzheng.identity.model import CreationOperation
 from lianzheng.ledger.cometbft.powers import Claim, genesis_validators, in_order, powers
@@ -74,3 +77,12 @@ def test_the_last_validator_cannot_be_expelled() -> None:
     transaction = voter.transaction("member.expel", motion, 1, now_ms=1_790_000_000_000)
     (result,) = machine.execute_block(1, 1_790_000_001_000, [transaction.to_bytes()])
     assert result.code == "quorum_lost"
+
+
+@pytest.mark.parametrize("phase", ["applied", "assessed", "admitted", "suspended", "leaving", "left", "expelled"])
+def test_only_an_active_members_validator_has_power(phase: MemberPhase) -> None:
+    machine = Machine(comet_genesis((ALPHA, BETA, GAMMA)))
+    record = member_of(machine.state, BETA.did)
+    assert record is not None
+    machine._state.apply([(member_key(BETA.did), record.model_copy(update={"phase": phase}).to_json())])
+    assert validator_powers(machine.state) == {ALPHA.validator: 2520, GAMMA.validator: 2520}
