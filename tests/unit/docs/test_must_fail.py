@@ -28,7 +28,21 @@ LATER = {
     "ZKS-1",
 }
 """Rules of which at least one attack waits for gate keys, pseudonyms, joint computation or proofs of assets."""
-BUILT = {"AUTH-2", "AUTH-4", "CON-1", "CON-6", "EQ-1", "EV-3", "EV-4", "GATE-4", "GATE-8", "ID-7", "LED-3", "LED-4"}
+BUILT = {
+    "AUTH-1",
+    "AUTH-2",
+    "AUTH-4",
+    "CON-1",
+    "CON-6",
+    "EQ-1",
+    "EV-3",
+    "EV-4",
+    "GATE-4",
+    "GATE-8",
+    "ID-7",
+    "LED-3",
+    "LED-4",
+}
 NAME = re.compile(r"`(tests/[a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`")
 
 
