@@ -11,7 +11,8 @@ __all__ = ["create_router"]
 
 _TYPES = {"docs.html": "text/html", "docs.css": "text/css", "docs.js": "text/javascript"}
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",  # which default-src does not cover
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }

@@ -148,8 +148,6 @@ class _Strict(JsonLdProcessor):  # type: ignore[misc]
             means = None if name == "@context" else self._expand_iri(active_ctx, name, vocab=True)
             if "@value" not in element:
                 check_name(name, means)
-            if (active_ctx["mappings"].get(name) or {}).get("reverse"):
-                check_name(name, "@reverse")
             for kind in (value if isinstance(value, list) else [value]) if means == "@type" else ():
                 check_name(kind, self._expand_iri(type_scoped_ctx or active_ctx, kind, vocab=True))
         return super()._expand_object(
