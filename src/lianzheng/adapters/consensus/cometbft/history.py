@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from lianzheng.adapters.consensus.cometbft.chain import CometChain, block_pruned
 from lianzheng.adapters.consensus.cometbft.prover import CometProver
-from lianzheng.adapters.consensus.embedded.history import log_size_at
+from lianzheng.adapters.consensus.history import LogHistory, log_size_at
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.checkpoint import Checkpoint, checkpoint_of
 from lianzheng.ledger.history import Standing
@@ -17,11 +17,12 @@ from lianzheng.limits import CATCH_UP_MS
 __all__ = ["CometHistory"]
 
 
-class CometHistory:
+class CometHistory(LogHistory):
     """Implements ``ledger.history.LedgerHistory``."""
 
     def __init__(self, chain: CometChain, prover: Callable[[], CometProver], chain_id: str) -> None:
         """``prover`` is there once the engine has started."""
+        super().__init__(chain.application)
         self._chain = chain
         self._prover = prover
         self._chain_id = chain_id
@@ -44,10 +45,3 @@ class CometHistory:
             raise block_pruned(height + 1) from error
         size = log_size_at(chain.application, height)
         return checkpoint_of(self._chain_id, head, size, self.log_root(size))
-
-    def log_root(self, size: int) -> bytes:
-        return self._chain.application.log.root(size)
-
-    def log_entry(self, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
-        application = self._chain.application
-        return application.log_entry(index), application.log.inclusion_path(index, size)

@@ -7,20 +7,20 @@ import contextlib
 
 from lianzheng.adapters.consensus.embedded.chain import Chain
 from lianzheng.adapters.consensus.faults import log_entry_unknown
-from lianzheng.encoding.canonical import decode_object
+from lianzheng.adapters.consensus.history import LogHistory, log_size_at
 from lianzheng.errors import NotFoundError
 from lianzheng.ledger.checkpoint import Checkpoint, checkpoint_of
 from lianzheng.ledger.history import Standing
-from lianzheng.ledger.ports import Application
 from lianzheng.limits import CATCH_UP_MS
 
-__all__ = ["EmbeddedHistory", "log_size_at"]
+__all__ = ["EmbeddedHistory"]
 
 
-class EmbeddedHistory:
+class EmbeddedHistory(LogHistory):
     """Implements ``ledger.history.LedgerHistory``."""
 
     def __init__(self, chain: Chain) -> None:
+        super().__init__(chain.application)
         self._chain = chain
 
     async def standing(self, log_size: int = 0) -> Standing:
@@ -39,22 +39,3 @@ class EmbeddedHistory:
             raise NotFoundError("height_not_reached", "This node has no block of this height.", next_step="Try later.")
         size = log_size_at(chain.application, height)
         return checkpoint_of(chain.genesis.chain_id, head, size, self.log_root(size))
-
-    def log_root(self, size: int) -> bytes:
-        return self._chain.application.log.root(size)
-
-    def log_entry(self, index: int, size: int) -> tuple[bytes, tuple[bytes, ...]]:
-        application = self._chain.application
-        return application.log_entry(index), application.log.inclusion_path(index, size)
-
-
-def log_size_at(application: Application, height: int) -> int:
-    """Entries of blocks up to ``height``: each names its own, and they ascend."""
-    low, high = 0, application.log.size
-    while low < high:
-        middle = (low + high) // 2
-        if decode_object(application.log_entry(middle))["height"] <= height:
-            low = middle + 1
-        else:
-            high = middle
-    return low
