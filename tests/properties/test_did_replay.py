@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+from process_kit import outputs_under_hash_seeds
 
 SCRIPT = """
 from did_kit import Holder, Network
@@ -29,18 +26,6 @@ print(network.machine.app_hash().hex(), codes)
 
 
 def test_replay_under_two_hash_seeds() -> None:
-    repository = Path(__file__).resolve().parents[2]
-    paths = os.pathsep.join([str(repository / "src"), str(repository / "tests")])
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            check=True,
-            text=True,
-            timeout=120,
-        ).stdout
-        for seed in ("1", "2")
-    ]
-    assert outputs[0] == outputs[1]
-    assert outputs[0].endswith("['approvals_missing', 'ok', 'ok', 'ok', 'ok']\n"), outputs[0]
+    first, second = outputs_under_hash_seeds(SCRIPT)
+    assert first == second
+    assert first.endswith("['approvals_missing', 'ok', 'ok', 'ok', 'ok']\n"), first

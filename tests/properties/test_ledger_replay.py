@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+from process_kit import outputs_under_hash_seeds
 
 SCRIPT = """
 from ledger_kit import *
@@ -30,20 +27,8 @@ for height in range(1, 9):
 
 
 def test_replay_under_two_hash_seeds() -> None:
-    repository = Path(__file__).resolve().parents[2]
-    paths = os.pathsep.join([str(repository / "src"), str(repository / "tests")])
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT],
-            env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            check=True,
-            text=True,
-            timeout=120,
-        ).stdout
-        for seed in ("1", "2")
-    ]
-    assert outputs[0] == outputs[1]
-    lines = outputs[0].splitlines()
+    first, second = outputs_under_hash_seeds(SCRIPT)
+    assert first == second
+    lines = first.splitlines()
     assert len(lines) == 8 and len({line.split()[0] for line in lines}) == 8
     assert "agreement_already_signed" in lines[1] and "did_exists" in lines[1]

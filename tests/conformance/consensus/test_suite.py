@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +24,7 @@ from lianzheng.ledger.ports import ConsistencyProof, LogProof, StateProof
 from lianzheng.ledger.proofs import verify_consistency, verify_inclusion, verify_state
 from lianzheng.ledger.snapshot import chunk_digest
 from lianzheng.ledger.transaction import transaction_id
+from process_kit import outputs_under_hash_seeds
 
 engines = pytest.mark.parametrize("make", ENGINES)
 
@@ -193,17 +191,8 @@ async def test_a_recorded_chain_replays_alike_under_two_hash_seeds(tmp_path: Pat
         blocks = await subject.blocks()
     chain: Any = [[one.height, one.time_ms, [b64u_encode(act) for act in one.transactions]] for one in blocks]
     assert [b64u_decode(act) for act in chain[0][2]] == list(blocks[0].transactions)
-    for seed in ("1", "2"):
-        assert _hashes(encode([subject.genesis.to_json(), chain]), seed) == [block.app_hash.hex() for block in blocks]
-
-
-def _hashes(chain: bytes, seed: str) -> list[str]:
-    repository = Path(__file__).resolve().parents[3]
-    paths = os.pathsep.join([str(repository / "src"), str(repository / "tests")])
-    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": seed}
-    command = [sys.executable, "-c", SEEDED]
-    answer = subprocess.run(command, input=chain, env=environment, capture_output=True, check=True, timeout=120)
-    return answer.stdout.decode().split()
+    for printed in outputs_under_hash_seeds(SEEDED, encode([subject.genesis.to_json(), chain])):
+        assert printed.split() == [block.app_hash.hex() for block in blocks]
 
 
 async def test_two_embedded_nodes_record_one_chain(tmp_path: Path) -> None:

@@ -19,26 +19,12 @@ from lianzheng.adapters.sources.report import Report
 from lianzheng.errors import FormatError, NotFoundError
 from lianzheng.identity.idnorm import make_sample_number
 from lianzheng.suitability.customers import CustomerRecord
+from source_kit import row as good_row
 
 DAY = "2026-07-01"
 NUMBER = make_sample_number(1, "1980-05-20", "male")
 OTHER = make_sample_number(2, "1980-05-20", "female")
-GOOD = {
-    "document_type": "RESIDENT_ID",
-    "country": "CN",
-    "number": NUMBER,
-    "name": "张样本",
-    "birth_date": "1980-05-20",
-    "opened_on": "2024-06-30",
-    "financial_assets_yuan": "123456",
-    "leverage_percent": "60",
-    "products_traded": "bonds+shares",
-    "margin_calls_24m": "1",
-    "worst_loss_percent": "",
-    "concentration_percent": "80",
-    "turnover_percent": "",
-    "default": "0",
-}
+GOOD = good_row(1)
 
 
 def make(*rows: dict[str, str], header: Sequence[str] = COLUMNS) -> bytes:
