@@ -92,7 +92,7 @@ def test_who_has_become_the_last_validator_meanwhile_is_not_expelled_by_the_deci
     alpha, beta = MEMBERS[:2]
     voters = (Party("gamma"), Party("epsilon"))
     machine = Machine(comet_genesis((alpha, beta, *voters)))
-    content = {"member": alpha.did, "reason": PAPER}
+    content: JsonObject = {"member": alpha.did, "reason": PAPER}
     opened = beta.transaction("member.expel", content, 1, START_MS)
     assert machine.execute_block(1, START_MS + 1000, [opened.to_bytes()])[0].ok
     record = machine.state.get(did_state_key(beta.did))

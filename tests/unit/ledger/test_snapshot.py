@@ -10,6 +10,7 @@ import pytest
 from ledger_kit import ALPHA, BETA, GAMMA, START_MS, agreement_payload, anchor_payload, make_genesis, update_payload
 from lianzheng.contracts.machine import Machine
 from lianzheng.errors import FormatError, VerificationError
+from lianzheng.ledger.context import StateView
 from lianzheng.ledger.snapshot import SnapshotManifest, check_chunk, chunk_digest
 
 
@@ -115,3 +116,49 @@ def test_a_lying_manifest_is_refused_at_the_root() -> None:
         assert refusal.value.code in code.split("|"), code
         assert target.height == 0
     target.restore(manifest, chunks)
+
+
+def _entries(manifest: SnapshotManifest, chunks: list[bytes]) -> list[bytes]:
+    data, found = b"".join(chunks), []
+    while data:
+        end = 4 + int.from_bytes(data[:4], "big")
+        found.append(data[:end])
+        data = data[end:]
+    assert len(found) == manifest.log_size + manifest.entries
+    return found
+
+
+@pytest.mark.parametrize("fault", ["order", "twice", "tail", "unasked-chunk"])
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_dump_that_is_not_the_one_of_its_state_is_refused_though_root_and_numbers_are_right(
+    schema: int, fault: str
+) -> None:
+    """LED-8: byte-identical on every node; the root says nothing of order, nor of what stands beside the entries."""
+    manifest, chunks = _dump(_machine(schema), 10**6)
+    entries = _entries(manifest, chunks)
+    if fault == "order":
+        entries[-2:] = entries[:-3:-1]
+    elif fault == "twice":
+        entries.append(entries[-1])
+        manifest = manifest.model_copy(update={"entries": manifest.entries + 1})
+    data = b"".join(entries) + (b"\0\0\0" if fault == "tail" else b"")
+    digests = [chunk_digest(data), chunk_digest(b"")] if fault == "unasked-chunk" else [chunk_digest(data)]
+    target = Machine(make_genesis(schema=schema))
+    before = target.app_hash()
+    with pytest.raises(FormatError, match="snapshot_invalid"):
+        target.restore(manifest.model_copy(update={"chunks": tuple(digests)}), [data])
+    assert target.app_hash() == before
+
+
+def test_a_snapshot_that_is_refused_at_the_end_changes_nothing() -> None:
+    manifest, chunks = _dump(_machine())
+    target = Machine(make_genesis(schema=2))
+    before = target.app_hash()
+
+    def refuse(state: StateView) -> None:
+        assert state.get("network") is not None
+        raise VerificationError("snapshot_signers_mismatch", "Not these.")
+
+    with pytest.raises(VerificationError, match="snapshot_signers_mismatch"):
+        target.restore(manifest, chunks, refuse)
+    assert (target.height, target.app_hash()) == (0, before)

@@ -123,7 +123,7 @@ async def test_a_snapshot_is_what_its_description_says(tmp_path: Path, changes: 
         made = chain.application.snapshot()
         manifest = made.manifest([chunk_digest(chunk) for chunk in made.chunks()])
         offer = SnapshotOffer(manifest=manifest, signer_changes=())
-        shown = {
+        shown: dict[str, Any] = {
             "height": manifest.height,
             "format": 1,
             "chunks": len(manifest.chunks),
