@@ -162,6 +162,16 @@ def test_ev4_the_last_record_dropped() -> None:
     assert _code(encode(document), trust) == "case_last_leaf_mismatch"
 
 
+def test_ev4_one_anchor_twice_is_no_second_encoding() -> None:
+    """Two records of one batch, each under a copy of its anchor: every proof in it holds."""
+    document = as_json()
+    first, second, third = document["records"]
+    assert (first["anchor"], second["anchor"], third["anchor"]) == (0, 0, 1)
+    document["anchors"] = [document["anchors"][0], *document["anchors"]]
+    second["anchor"], third["anchor"] = 1, 2
+    assert _code(encode(document), valid()[1]) == "anchor_order_invalid"
+
+
 def test_ev4_a_record_dropped_from_the_middle() -> None:
     document, trust = as_json(), valid()[1]
     del document["records"][1]

@@ -11,14 +11,15 @@ import pytest
 from bundle_kit import JsonPath, as_json, valid, walk
 from comet_kit import MEMBERS, Member, make_head
 from lianzheng.clock import DAY_MS
+from lianzheng.crypto import ed25519
 from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import decode_object, encode
 from lianzheng.errors import VerificationError
 from lianzheng.evidence.model import WitnessTrust
 from lianzheng.ledger.apphash import app_hash
 from lianzheng.ledger.checkpoint import checkpoint_of
-from lianzheng.ledger.cometbft import CometHead, Validator
-from lianzheng.ledger.cometbft.encoding import header_hash
+from lianzheng.ledger.cometbft import CometHead, Validator, verify_comet_head
+from lianzheng.ledger.cometbft.encoding import header_hash, vote_bytes
 from lianzheng.ledger.cometbft.powers import in_order
 from lianzheng.ledger.note import Note
 from lianzheng.verify import EXIT_OK, EXIT_UNANCHORED, verify_bundle
@@ -107,8 +108,6 @@ def test_exactly_two_thirds_are_not_enough() -> None:
     three = in_order({member.validator: 2520 for member in MEMBERS[:3]})
     by_key = {member.validator: member for member in MEMBERS}
     head = make_head([by_key[one.key] for one in three[:2]], three)
-    from lianzheng.ledger.cometbft import verify_comet_head
-
     with pytest.raises(VerificationError, match="commit_power_insufficient"):
         verify_comet_head(head, "test-ledger")
 
@@ -122,6 +121,36 @@ def test_one_commit_signature_dropped_or_one_too_many() -> None:
     all_four = [by_key[one.key] for one in SECOND]
     padded = make_head(all_four, SECOND, height=5000, app_hash=head.header.app_hash, chain_id=head.header.chain_id)
     assert code_of(with_ledger(head=padded.to_json())) == "commit_padded"
+
+
+def test_a_validator_signs_once_and_in_its_place() -> None:
+    """Two of four hold half the power; with one of them counted twice they would hold three quarters."""
+    head, _ = heads()
+    commit = head.to_json()["commit"]
+    one, two, three = commit["signatures"]
+    beyond = three | {"validator": len(SECOND)}
+    for signatures in ([one, two, two], [one, one, two], [two, one, three], [one, two, beyond]):
+        twice = head.to_json() | {"commit": commit | {"signatures": signatures}}
+        assert code_of(with_ledger(head=twice)) == "commit_order_invalid"
+
+
+def test_a_header_that_names_another_network_under_votes_of_this_one() -> None:
+    by_key = {member.validator: member for member in MEMBERS}
+    foreign = make_head(first_three(FIRST), FIRST, chain_id="another-ledger")
+    votes = tuple(
+        one.model_copy(
+            update={
+                "signature": ed25519.sign(
+                    by_key[FIRST[one.validator].key].validator_seed,
+                    vote_bytes("test-ledger", foreign.header.height, foreign.commit, one),
+                )
+            }
+        )
+        for one in foreign.commit.signatures
+    )
+    head = foreign.model_copy(update={"commit": foreign.commit.model_copy(update={"signatures": votes})})
+    with pytest.raises(VerificationError, match="head_foreign_network"):
+        verify_comet_head(head, "test-ledger")
 
 
 def test_the_change_of_signers_may_not_be_left_out_repeated_or_padded() -> None:

@@ -9,7 +9,7 @@ import pytest
 from consent_kit import ALPHA, BETA, CHAIN, DELTA, GAMMA, START_MS, Maker, changed
 from lianzheng.clock import DAY_MS, day_of, end_of_day_ms, start_of_day_ms
 from lianzheng.consent.batch import KeyedToken, verify_tokens
-from lianzheng.consent.model import Token, decode_token
+from lianzheng.consent.model import Token, TokenKeys, decode_token
 from lianzheng.consent.token import (
     TokenPoints,
     check_dates,
@@ -17,14 +17,16 @@ from lianzheng.consent.token import (
     check_key_period,
     check_terms,
     check_views,
+    decode_points,
     default_validity,
     last_day,
     make_token,
+    verify_holder_signature,
     verify_token,
 )
 from lianzheng.crypto.hazmat.bls12381 import G1, G2, ORDER, random_scalar, scalar_to_bytes
 from lianzheng.encoding.binary import b64u_encode
-from lianzheng.errors import LianzhengError
+from lianzheng.errors import LianzhengError, VerificationError
 from lianzheng.identity.model import IssuerKeyRecord, credential_key_id, issuer_state_key
 from lianzheng.ledger.context import MemberView
 from lianzheng.ledger.state import MemoryState
@@ -139,6 +141,30 @@ def test_another_commitment_or_response_breaks_the_holders() -> None:
     _refused("token_holder_signature_invalid", changed(TOKEN, R=b64u_encode(OTHER_POINT)))
     z = int.from_bytes(TOKEN.z, "big")
     _refused("token_holder_signature_invalid", changed(TOKEN, z=b64u_encode(scalar_to_bytes((z + 1) % ORDER))))
+
+
+def test_every_part_of_the_token_is_in_what_the_holder_signs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GATE-7 by itself: the issuer's signature, which is looked at before, must not be all that binds a part."""
+    points, other = decode_points(TOKEN), decode_points(OTHER_TOKEN)
+    verify_holder_signature(TOKEN, points)
+    sigma, another = TOKEN.sigma_i, OTHER_TOKEN.sigma_i
+    altered: list[tuple[Token, TokenPoints]] = [
+        (TOKEN, points._replace(a=other.a)),
+        (TOKEN, points._replace(b=other.b)),
+        (TOKEN, points._replace(c=other.c)),
+        *(
+            (TOKEN.model_copy(update={"sigma_i": sigma.model_copy(update={name: getattr(another, name)})}), points)
+            for name in ("z", "y", "y2")
+        ),
+        (TOKEN.model_copy(update={"keys": TokenKeys(sigma_i=credential_key_id(TOKEN.terms.issuer, 1))}), points),
+        (TOKEN.model_copy(update={"terms": TOKEN.terms.model_copy(update={"nonce": bytes(32)})}), points),
+    ]
+    for token, its_points in altered:
+        with pytest.raises(VerificationError, match="token_holder_signature_invalid"):
+            verify_holder_signature(token, its_points)
+    monkeypatch.setattr("lianzheng.consent.token.SUITE", "BLS12381-SPSEQ-SCHNORR-SHA-512")
+    with pytest.raises(VerificationError, match="token_holder_signature_invalid"):
+        verify_holder_signature(TOKEN, points)
 
 
 @pytest.mark.parametrize("z", [ORDER, 2**256 - 1, int.from_bytes(TOKEN.z, "big") + ORDER], ids=["q", "max", "z+q"])
