@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,12 @@ import httpx
 from lianzheng.api.internal.app import create_internal_app
 from lianzheng.api.peer.app import PEER_SCOPE_KEY, create_peer_app
 from lianzheng.api.services import NodeServices
-from lianzheng.clock import ManualClock
+from lianzheng.clock import ManualClock, SystemClock
 from lianzheng.identity.idnorm import make_sample_uscc
 from lianzheng.ledger.genesis import GenesisMember
 from lianzheng.node.build import Parts, build
 from lianzheng.node.config import NodeConfig, load_config
+from lianzheng.node.run import Node
 from lianzheng.node.setup import MemberProfile, create_genesis, create_home
 
 CHAIN = "test-node"
@@ -41,6 +42,32 @@ def make_network(folder: Path, clock: ManualClock) -> NodeConfig:
     genesis = create_genesis(CHAIN, (card,), b"agreement", parameters, clock)
     (folder / "genesis.json").write_bytes(genesis.to_bytes())
     return load_config(folder / "node.toml")
+
+
+def make_two_homes(folder: Path, chain_id: str, ports: Sequence[int]) -> tuple[GenesisMember, ...]:
+    """Homes ``alpha``, who orders, and ``beta`` in ``folder``, without a genesis; what each brings to it."""
+    return tuple(
+        create_home(
+            folder / name,
+            MemberProfile(name, "broker", make_sample_uscc(number), "样本路1号", name),
+            chain_id,
+            "127.0.0.1",
+            ports[2 * number],
+            ports[2 * number + 1],
+        )
+        for number, name in enumerate(("alpha", "beta"))
+    )
+
+
+@asynccontextmanager
+async def running_node(folder: Path) -> AsyncIterator[Node]:
+    """The node of a home, as ``lianzheng node run`` has it, by the machine's clock."""
+    node = Node(load_config(folder / "node.toml"), SystemClock())
+    try:
+        await node.start()
+        yield node
+    finally:
+        await node.stop()
 
 
 @dataclass(frozen=True)

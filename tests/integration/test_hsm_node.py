@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -26,6 +24,7 @@ from lianzheng.node.config import load_config
 from lianzheng.node.keys import KeyChoice, create_keystore
 from lianzheng.node.run import Node
 from lianzheng.node.setup import MemberProfile, create_genesis, create_home, load_card, save_genesis
+from node_kit import running_node
 from ports_kit import free_ports
 from softhsm_kit import Token, shared_token
 
@@ -51,16 +50,6 @@ def _member(folder: Path, number: int, name: str, token: Token, pin_file: Path) 
     return load_card(folder / name / "member.json")
 
 
-@asynccontextmanager
-async def _running(folder: Path) -> AsyncIterator[Node]:
-    node = Node(load_config(folder / "node.toml"), SystemClock())
-    try:
-        await node.start()
-        yield node
-    finally:
-        await node.stop()
-
-
 def _in_token(home: Path) -> Pkcs11SigningStore:
     keys = load_config(home / "node.toml").keys
     assert keys.module is not None
@@ -81,15 +70,15 @@ async def test_nodes_order_sign_rotate_and_restart_with_their_keys_in_a_token(tm
     genesis = create_genesis(CHAIN, cards, b"agreement", {"test_network": 1, "token_version_min": 1}, SystemClock())
     for name in ("alpha", "beta"):
         save_genesis(tmp_path / name / "genesis.json", genesis)
-    async with _running(tmp_path / "alpha") as alpha:
-        async with _running(tmp_path / "beta") as beta:
+    async with running_node(tmp_path / "alpha") as alpha:
+        async with running_node(tmp_path / "beta") as beta:
             assert await _sign_agreement(alpha) < await _sign_agreement(beta)
             services = beta._parts.services
             record = read_did(services.engine.state, services.did)
             assert public_key(record, "#node", "authentication") == _in_token(tmp_path / "beta").public_key("node")
             assert await services.node_keys.rotate(services.sender) == 2
         assert _in_token(tmp_path / "beta").names() == ["node", "node/2"]
-        async with _running(tmp_path / "beta") as beta:
+        async with running_node(tmp_path / "beta") as beta:
             services = beta._parts.services
             assert services.node_keys.name() == "node/2"
             with pytest.raises(RefusedError, match="agreement_already_signed"):  # signed well, and known before
@@ -110,7 +99,7 @@ def test_what_is_wrong_at_the_start_has_a_name(tmp_path: Path) -> None:
     save_genesis(home / "genesis.json", genesis)
 
     async def start() -> None:
-        async with _running(home):
+        async with running_node(home):
             pass
 
     pin_file.chmod(0o640)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -18,13 +16,13 @@ from lianzheng.clock import SystemClock
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.errors import ConfigError, RefusedError
 from lianzheng.governance.model import AgreementSign
-from lianzheng.identity.idnorm import make_sample_uscc
 from lianzheng.identity.model import public_key
 from lianzheng.identity.resolver import read_did
 from lianzheng.node.application import create_application
 from lianzheng.node.config import load_config
 from lianzheng.node.run import Node
-from lianzheng.node.setup import MemberProfile, create_genesis, create_home, save_genesis
+from lianzheng.node.setup import create_genesis, save_genesis
+from node_kit import make_two_homes, running_node
 from ports_kit import free_ports
 
 pytestmark = pytest.mark.asyncio
@@ -34,30 +32,10 @@ CHAIN = "rotation-test"
 def make(folder: Path) -> None:
     """Alpha orders, beta follows."""
     ports = free_ports(4)
-    cards = tuple(
-        create_home(
-            folder / name,
-            MemberProfile(name, "broker", make_sample_uscc(number), "样本路1号", name),
-            CHAIN,
-            "127.0.0.1",
-            ports[2 * number],
-            ports[2 * number + 1],
-        )
-        for number, name in enumerate(("alpha", "beta"))
-    )
+    cards = make_two_homes(folder, CHAIN, ports)
     genesis = create_genesis(CHAIN, cards, b"agreement", {"test_network": 1, "token_version_min": 1}, SystemClock())
     for name in ("alpha", "beta"):
         save_genesis(folder / name / "genesis.json", genesis)
-
-
-@asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Node]:
-    node = Node(load_config(folder / "node.toml"), SystemClock())
-    try:
-        await node.start()
-        yield node
-    finally:
-        await node.stop()
 
 
 def keystore(folder: Path) -> SealedFileKeyStore:
@@ -84,8 +62,8 @@ async def _acts(alpha: Node, beta: Node) -> None:
 
 async def test_a_follower_goes_over_to_its_new_key_live_and_at_a_restart(tmp_path: Path) -> None:
     make(tmp_path)
-    async with running(tmp_path / "alpha") as alpha:
-        async with running(tmp_path / "beta") as beta:
+    async with running_node(tmp_path / "alpha") as alpha:
+        async with running_node(tmp_path / "beta") as beta:
             services = beta._parts.services
             await services.sender.send("agreement.sign", AgreementSign(agreement=services.genesis.agreement))
             old = present(beta)
@@ -97,7 +75,7 @@ async def test_a_follower_goes_over_to_its_new_key_live_and_at_a_restart(tmp_pat
             assert new != old
             assert keystore(tmp_path / "beta").public_key("node/2") == new
             await _acts(alpha, beta)
-        async with running(tmp_path / "beta") as beta:
+        async with running_node(tmp_path / "beta") as beta:
             await _acts(alpha, beta)
             assert await beta._parts.services.node_keys.rotate(beta._parts.services.sender) == 3
             assert keystore(tmp_path / "beta").public_key("node/3") == present(beta) not in (old, new)
@@ -107,13 +85,13 @@ async def test_a_follower_goes_over_to_its_new_key_live_and_at_a_restart(tmp_pat
         assert card.application.network == CHAIN  # by the newest key: a member that comes back has no other
         shutil.copy(tmp_path / "old-keys", tmp_path / "beta" / "keys.sealed")
         with pytest.raises(ConfigError, match="node_key_missing"):
-            async with running(tmp_path / "beta"):
+            async with running_node(tmp_path / "beta"):
                 raise AssertionError("it started with a key that nobody takes for its own")
 
 
 async def test_the_one_that_orders_keeps_its_key(tmp_path: Path) -> None:
     make(tmp_path)
-    async with running(tmp_path / "alpha") as alpha, running(tmp_path / "beta") as beta:
+    async with running_node(tmp_path / "alpha") as alpha, running_node(tmp_path / "beta") as beta:
         services = alpha._parts.services
         before = present(alpha)
         with pytest.raises(RefusedError, match="sequencer_key_fixed"):

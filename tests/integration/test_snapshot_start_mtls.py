@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from integration.test_node_key_rotation import make, running
+from integration.test_node_key_rotation import make
 from lianzheng.adapters.consensus.embedded import EmbeddedFollower, EmbeddedSequencer
 from lianzheng.errors import NotFoundError
 from lianzheng.governance.model import AgreementSign
+from node_kit import running_node
 
 pytestmark = pytest.mark.asyncio
 
@@ -19,7 +20,7 @@ async def test_a_node_begins_with_a_snapshot_and_then_works(tmp_path: Path) -> N
     make(tmp_path)
     path = tmp_path / "beta" / "node.toml"
     path.write_text(path.read_text("utf-8").replace("[ledger]", '[ledger]\nbegin = "snapshot"'), "utf-8")
-    async with running(tmp_path / "alpha") as alpha:
+    async with running_node(tmp_path / "alpha") as alpha:
         ours = alpha._parts.services
         signed = AgreementSign(agreement=ours.genesis.agreement)
         await ours.sender.send("agreement.sign", signed)
@@ -32,7 +33,7 @@ async def test_a_node_begins_with_a_snapshot_and_then_works(tmp_path: Path) -> N
         assert engine._chain._checkpointing is not None
         await engine._chain._checkpointing
         base = engine.status().height
-        async with running(tmp_path / "beta") as beta:
+        async with running_node(tmp_path / "beta") as beta:
             services, follower = beta._parts.services, beta._parts.engine
             assert isinstance(follower, EmbeddedFollower)
             async with asyncio.timeout(30):
@@ -41,5 +42,5 @@ async def test_a_node_begins_with_a_snapshot_and_then_works(tmp_path: Path) -> N
             assert follower._chain.store.lowest() == base
             assert (await services.sender.send("agreement.sign", signed)).result.ok
             assert follower.status().app_hash == engine.status().app_hash
-        async with running(tmp_path / "beta") as beta:
+        async with running_node(tmp_path / "beta") as beta:
             assert beta._parts.engine.status().height > base

@@ -16,14 +16,14 @@ from lianzheng.clock import DAY_MS, SystemClock, day_of
 from lianzheng.encoding.canonical import decode_object
 from lianzheng.errors import LianzhengError, VerificationError
 from lianzheng.evidence.model import CaptureContext, Document
-from lianzheng.identity.idnorm import make_sample_uscc
 from lianzheng.ledger.note import Note
 from lianzheng.limits import BUNDLE_BYTES_MAX
 from lianzheng.node.config import NodeConfig, WitnessConfig, load_any_config
 from lianzheng.node.run import Node
-from lianzheng.node.setup import MemberProfile, create_genesis, create_home, create_witness_home, save_genesis
+from lianzheng.node.setup import create_genesis, create_witness_home, save_genesis
 from lianzheng.node.witness import WitnessNode
 from lianzheng.verify import EXIT_OK, verify_bundle
+from node_kit import make_two_homes
 from ports_kit import free_ports
 
 pytestmark = pytest.mark.asyncio
@@ -42,17 +42,7 @@ class Scene:
 async def scene(folder: Path) -> AsyncIterator[Scene]:
     """Alpha orders, beta follows, the regulator watches; both members list it in node.toml."""
     ports = free_ports(6)
-    cards = tuple(
-        create_home(
-            folder / name,
-            MemberProfile(name, "broker", make_sample_uscc(number), "样本路1号", name),
-            CHAIN,
-            "127.0.0.1",
-            ports[2 * number],
-            ports[2 * number + 1],
-        )
-        for number, name in enumerate(("alpha", "beta"))
-    )
+    cards = make_two_homes(folder, CHAIN, ports)
     key = create_witness_home(folder / "witness", NAME, "127.0.0.1", ports[4], ports[5])
     clock = SystemClock()
     genesis = create_genesis(CHAIN, cards, b"agreement", {"test_network": 1, "token_version_min": 1}, clock)

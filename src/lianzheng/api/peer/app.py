@@ -13,6 +13,7 @@ from lianzheng.encoding.binary import b64u_decode, b64u_encode
 from lianzheng.encoding.canonical import encode
 from lianzheng.errors import FormatError, NotFoundError, RefusedError
 from lianzheng.flows.checkpoints import CheckpointDesk
+from lianzheng.ids import view_id
 from lianzheng.ledger.receipt import encode_receipt
 from lianzheng.limits import (
     BLOCKS_ANSWER_MAX,
@@ -132,21 +133,21 @@ def _view_routes(app: FastAPI, services: NodeServices) -> None:
     async def table(dataset: str, bundle: str, form: str, epoch: int, request: Request) -> Response:
         """The ciphertext table of a published epoch: the same bytes for every member."""
         _require_active(services, request)
-        data = await services.views.table(f"{dataset}/{bundle}/{form}", epoch)
+        data = await services.views.table(view_id(dataset, bundle, form), epoch)
         return Response(data, media_type=_BYTES)
 
     @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/boundaries")
     async def boundaries(dataset: str, bundle: str, form: str, epoch: int, request: Request) -> Response:
         """The boundaries of a table that is asked in private: the same bytes for every member."""
         _require_active(services, request)
-        data = await services.views.served.boundaries(f"{dataset}/{bundle}/{form}", epoch)
+        data = await services.views.served.boundaries(view_id(dataset, bundle, form), epoch)
         return Response(data, media_type=_BYTES)
 
     @app.get("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/hint")
     async def hint(dataset: str, bundle: str, form: str, epoch: int, request: Request) -> Response:
         """The hint of a table that is asked in private: the same bytes for every member."""
         _require_active(services, request)
-        data = await services.views.served.hint(f"{dataset}/{bundle}/{form}", epoch)
+        data = await services.views.served.hint(view_id(dataset, bundle, form), epoch)
         return Response(data, media_type=_BYTES)
 
     @app.post("/peer/v1/views/{dataset}/{bundle}/{form}/epochs/{epoch}/answers")
@@ -154,7 +155,7 @@ def _view_routes(app: FastAPI, services: NodeServices) -> None:
         """One private lookup: a word a column in, two bytes for each byte of a column out (PIR-2)."""
         _require_active(services, request)
         vector = await read_body(request, PIR_VECTOR_BYTES_MAX)
-        data = await services.views.served.answer(f"{dataset}/{bundle}/{form}", epoch, vector)
+        data = await services.views.served.answer(view_id(dataset, bundle, form), epoch, vector)
         return Response(data, media_type=_BYTES)
 
 
