@@ -30,6 +30,7 @@ _SIGNERS = 2
 
 _Head = tuple[str, int, bytes, bytes, bytes, bytes]
 """A ``NewRecord`` up to its promise."""
+_Waiting = tuple[Sequence["Draft"], asyncio.Future[list[bytes]]]
 
 
 @dataclass(slots=True)
@@ -94,8 +95,8 @@ class Intake:
         self._clock = clock
         self._member = member
         self._promiser = Promiser(chain_id, member, key_id)
-        self._writing = asyncio.Lock()
-        self._waiting: list[tuple[Sequence[Draft], asyncio.Future[list[bytes]]]] = []
+        self._waiting: list[_Waiting] = []
+        self._writer: asyncio.Task[None] | None = None
 
     def examine(self, draft: Draft) -> None:
         """Refuse it alone, before it shares a transaction with others. Raises ``field_invalid``."""
@@ -107,23 +108,33 @@ class Intake:
         """
         future: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
         self._waiting.append((drafts, future))
-        async with self._writing:
-            if not future.done():
-                await self._write()
-        return future.result()
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_waiting(), name="evidence-intake")
+        return await future
 
-    async def _write(self) -> None:
-        group, self._waiting = self._waiting, []
+    async def _write_waiting(self) -> None:
+        # One task for all: callers that took turns at a lock would cost the event loop a round each.
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting, []
+                await self._write(group)
+        finally:
+            self._writer = None
+
+    async def _write(self, group: list[_Waiting]) -> None:
         try:
             promises = iter(await self._store([draft for drafts, _ in group for draft in drafts]))
-            for drafts, future in group:
-                future.set_result([next(promises) for _ in drafts])
-        finally:
-            # This caller sees the real error, or was cancelled; the others must not wait for ever.
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(UnavailableError("evidence_not_stored", "The record could not be stored."))
-                    future.exception()  # nobody may be left to read it
+        except BaseException as error:  # handed to the first caller, who raises it; the others must not wait for ever
+            refused = UnavailableError("evidence_not_stored", "The record could not be stored.")
+            for position, (_, future) in enumerate(group):
+                _refuse(future, error if position == 0 and isinstance(error, Exception) else refused)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for drafts, future in group:
+            given = [next(promises) for _ in drafts]
+            if not future.done():  # whoever was cancelled has left
+                future.set_result(given)
 
     async def _store(self, drafts: list[Draft]) -> list[bytes]:
         ends = await self._repository.case_ends([draft.case_id for draft in drafts])
@@ -156,3 +167,9 @@ class Intake:
     def _sign_all(self, heads: Sequence[_Head], due_ms: int) -> list[NewRecord]:
         promiser, sign = self._promiser, self._sign
         return [NewRecord(*head, promiser.signed(promiser.body(head[4], head[5], due_ms), sign)) for head in heads]
+
+
+def _refuse(future: asyncio.Future[list[bytes]], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # nobody may be left to read it

@@ -14,7 +14,7 @@ from lianzheng.api.body import BoundedRoute
 from lianzheng.api.following import LedgerServices
 from lianzheng.errors import LianzhengError
 
-__all__ = ["UnauthenticatedError", "operator_router"]
+__all__ = ["UnauthenticatedError", "operator_router", "raw_operator_router"]
 
 _SCHEME = HTTPBearer(auto_error=False, description="The token in the node's file `api-token`.")
 """For the OpenAPI document; the check itself is :func:`_check`."""
@@ -35,6 +35,34 @@ def operator_router(services: LedgerServices, tag: str) -> APIRouter:
     return APIRouter(
         prefix="/api/v1", tags=[tag], dependencies=[Security(_SCHEME)], route_class=_route_class(services.api_token)
     )
+
+
+def raw_operator_router(services: LedgerServices, tag: str) -> APIRouter:
+    """As :func:`operator_router` for hot routes that take the request and nothing else, and answer with a response.
+
+    FastAPI's own handling would look for parameters and dependencies, of which there are none: a fifth of a request's time.
+    """
+    return APIRouter(
+        prefix="/api/v1", tags=[tag], dependencies=[Security(_SCHEME)], route_class=_raw_class(services.api_token)
+    )
+
+
+def _raw_class(token: str) -> type[APIRoute]:
+    expected = token.encode()
+
+    class RawRoute(APIRoute):
+        """One route of the operator that reads its body itself, under its own bound."""
+
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+
+            async def guarded(request: Request) -> Response:
+                _check(request.headers.get("authorization", ""), expected)
+                return await endpoint(request)
+
+            return guarded
+
+    return RawRoute
 
 
 def _route_class(token: str) -> type[APIRoute]:

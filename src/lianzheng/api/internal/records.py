@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from lianzheng.api.body import read_body
-from lianzheng.api.internal.auth import operator_router
+from lianzheng.api.internal.auth import raw_operator_router
 from lianzheng.api.services import NodeServices
 from lianzheng.encoding.canonical import check_profile, encode, parse_loosely
 from lianzheng.encoding.model import Bytes, Record, Seq
@@ -72,7 +72,7 @@ class ActForm(Record):
 
 def create_router(services: NodeServices) -> APIRouter:
     """Both routes need the operator's token."""
-    operator = operator_router(services, "evidence")
+    operator = raw_operator_router(services, "evidence")
 
     @operator.post("/evidence/records", openapi_extra=_body(_ACT))
     async def record(request: Request) -> Response:
