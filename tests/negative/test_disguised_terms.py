@@ -149,6 +149,12 @@ def test_one_of_two_status_entries_cannot_be_hidden(suite: str) -> None:
     disguised = {**document, "credentialStatus": other, CRED + "credentialStatus": ENTRY}
     assert _statements(disguised) == _statements(document)
     assert _code(disguised) == "term_disguised"
+    mention = {"id": "did:example:abcdefgh", "alumniOf": SELF}
+    document = signed(suite, credentialStatus=[ENTRY, other], credentialSubject=mention)
+    said = {**SELF, "type": "VerifiableCredential", "credentialStatus": ENTRY}
+    disguised = {**document, "credentialStatus": other, "credentialSubject": {**mention, "alumniOf": said}}
+    assert _statements(disguised) == _statements(document)
+    assert _code(disguised) == "term_disguised"
 
 
 @pytest.mark.parametrize("way", ["as an IRI", "in a second object"])

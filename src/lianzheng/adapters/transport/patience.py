@@ -35,8 +35,8 @@ class PatientProtocol(H11Protocol):
         if self.conn.their_state is h11.SEND_BODY:
             self._stop()
             self._start(self.pause_seconds)
-        elif self.conn.their_state is not h11.IDLE or self.timeout_keep_alive_task is not None:
-            self._stop()  # the request is here, or uvicorn counts
+        elif self.conn.their_state is not h11.IDLE:
+            self._stop()  # the request is here
         elif self._deadline is None:
             self._start(self.head_seconds)
 

@@ -34,7 +34,7 @@ def check_name(name: str, means: str | None) -> None:
 
     Raises ``FormatError`` ``term_disguised``.
     """
-    if means is None or name == means in {"@value", "@language", "@direction", "@list", "@set"}:
+    if means is None or name in {"@value", "@language", "@direction", "@list", "@set"}:
         return
     if means.startswith("@"):
         right = name == _KEYWORDS.get(means)

@@ -28,6 +28,8 @@ class App:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body, more = b"", scope["path"] != "/early"
+        if scope["path"] == "/later":
+            await self.go_on.wait()
         while more:
             message = await receive()
             body, more = body + message.get("body", b""), message.get("more_body", False)
@@ -137,3 +139,18 @@ async def test_who_waits_for_an_answer_or_pauses_between_requests_is_left_alone(
     assert await _answer(connection) == b"HTTP/1.1 200 OK ok"
     assert app.bodies == [b"0123456789", b""]
     connection[1].close()
+
+
+@pytest.mark.asyncio
+async def test_a_body_that_we_do_not_read_is_not_counted_against_its_sender(served: tuple[App, HttpServer]) -> None:
+    """*Must pass*: more than fits into what is read ahead (64 KiB), to an application that is busy meanwhile."""
+    app, server = served
+    reader, writer = connection = await _connect(server)
+    body = b"x" * 4_000_000
+    writer.write(b"POST /later HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    await asyncio.sleep(4 * PAUSE_S)
+    assert not reader.at_eof()
+    app.go_on.set()
+    assert await _answer(connection) == b"HTTP/1.1 200 OK ok"
+    assert [len(one) for one in app.bodies] == [len(body)]
+    writer.close()
