@@ -9,10 +9,17 @@ from typing import Any
 import pytest
 
 from gate_kit import BETA, CHAIN, DELTA, EXPERIENCE, GAMMA, WEALTH, GateNet, Issued
-from lianzheng.compute.gate.evaluation import check_answer, unblind, verify_evaluation
+from lianzheng.compute.gate.evaluation import (
+    EvaluationContext,
+    check_answer,
+    evaluate,
+    unblind,
+    verify_evaluation,
+)
 from lianzheng.compute.gate.model import Evaluation, GateAnswer, GateRequest, ViewEpoch, answer_signing_bytes
 from lianzheng.crypto.hazmat.bls12381 import G1
 from lianzheng.errors import FormatError, LianzhengError, VerificationError
+from lianzheng.zk import dleq
 
 
 @pytest.fixture
@@ -67,6 +74,22 @@ async def test_another_view_or_epoch(net: GateNet, changes: dict[str, Any]) -> N
     moved = answer.evaluations[0].model_copy(update=changes)
     with pytest.raises(VerificationError, match="dleq_invalid"):
         verify_evaluation(moved, point, G1.from_bytes(issued.token.b), request)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"chain_id": "test-other"}, {"cid": b"\1" * 32}, {"view": EXPERIENCE}, {"epoch": 2}, {"task": b"\1" * 32},
+     {"request": b"\1" * 32}],
+)  # fmt: skip
+def test_each_part_of_the_context_is_bound_by_itself(changes: dict[str, Any]) -> None:
+    """Not only through the request's hash, whose making is the requester's."""
+    context = EvaluationContext(CHAIN, bytes(32), WEALTH, 1, bytes(32), bytes(32))
+    key, blinded = 7, G1.generator() * 11
+    point, made = G1.generator() * key, evaluate(key, G1.generator() * key, blinded, context)
+    w, proof = G1.from_bytes(made.w), dleq.DleqProof.from_bytes(made.proof)
+    dleq.verify(G1.generator(), point, blinded, w, proof, context.transcript())
+    with pytest.raises(VerificationError, match="dleq_invalid"):
+        dleq.verify(G1.generator(), point, blinded, w, proof, context._replace(**changes).transcript())
 
 
 async def test_another_key_element_or_result(net: GateNet) -> None:
