@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ledger_kit import ALPHA, BETA, CHAIN, START_MS, Party, make_genesis
-from lianzheng.clock import DAY_MS, day_of
+from lianzheng.clock import DAY_MS, day_of, end_of_day_ms
 from lianzheng.consent.model import (
     ConsentGrant,
     ConsentPause,
@@ -217,6 +217,18 @@ def test_four_acts_a_day(chain: Chain) -> None:
     chain.now_ms += DAY_MS
     assert chain.switch(key, "consent.pause") == "ok"
     assert chain.run(key.revoke(chain.now_ms)).code == "ok", "revoking is never rationed"
+
+
+def test_a_consent_that_nobody_granted_or_that_is_over_cannot_be_paused(chain: Chain) -> None:
+    nobody, last = Key("nobody"), Key("one", not_after=day_of(chain.now_ms))
+    payload = ConsentPause(cid=nobody.cid, seq=1, prev=bytes(32)).to_json()
+    assert chain.run(nobody.act("consent.pause", payload, chain.now_ms)).code == "consent_unknown"
+    chain.grant(last)
+    assert chain.switch(last, "consent.pause") == "ok"
+    chain.now_ms = end_of_day_ms(last.not_after)
+    assert chain.switch(last, "consent.resume") == "ok"
+    chain.now_ms += 1
+    assert chain.switch(last, "consent.pause") == "consent_expired"
 
 
 def test_revocation_is_final_whatever_the_seq(chain: Chain) -> None:
