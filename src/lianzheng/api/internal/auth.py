@@ -40,7 +40,8 @@ def operator_router(services: LedgerServices, tag: str) -> APIRouter:
 def raw_operator_router(services: LedgerServices, tag: str) -> APIRouter:
     """As :func:`operator_router` for hot routes that take the request and nothing else, and answer with a response.
 
-    FastAPI's own handling would look for parameters and dependencies, of which there are none: a fifth of a request's time.
+    FastAPI's own handling would look for parameters and dependencies, of which there are none: a fifth of a request's
+    time.
     """
     return APIRouter(
         prefix="/api/v1", tags=[tag], dependencies=[Security(_SCHEME)], route_class=_raw_class(services.api_token)
