@@ -21,6 +21,7 @@ from lianzheng.ledger.checkpoint import checkpoint_of
 from lianzheng.ledger.cometbft import CometHead, Validator, verify_comet_head
 from lianzheng.ledger.cometbft.encoding import header_hash, vote_bytes
 from lianzheng.ledger.cometbft.powers import in_order
+from lianzheng.ledger.cometbft.verify import check_validator_order
 from lianzheng.ledger.note import Note
 from lianzheng.verify import EXIT_OK, EXIT_UNANCHORED, verify_bundle
 from witness_kit import REGULATOR, STRANGER
@@ -132,6 +133,19 @@ def test_a_validator_signs_once_and_in_its_place() -> None:
     for signatures in ([one, two, two], [one, one, two], [two, one, three], [one, two, beyond]):
         twice = head.to_json() | {"commit": commit | {"signatures": signatures}}
         assert code_of(with_ledger(head=twice)) == "commit_order_invalid"
+
+
+def test_a_validator_set_holds_each_key_once_in_the_engines_order() -> None:
+    """A key that stood twice would sign twice; and a set in another order would be a second encoding of one set."""
+    by_key = {member.validator: member for member in MEMBERS}
+    members = [by_key[one.key] for one in FIRST]
+    repeated = (FIRST[0], FIRST[0], *FIRST[1:])
+    for validators, signers in ((repeated, [members[0], members[0], members[1], members[2]]), (FIRST[::-1], members)):
+        with pytest.raises(VerificationError, match="validators_order_invalid"):
+            check_validator_order(validators)
+        head = make_head(signers, validators)
+        with pytest.raises(VerificationError, match="validators_order_invalid"):
+            verify_comet_head(head, "test-ledger")
 
 
 def test_a_header_that_names_another_network_under_votes_of_this_one() -> None:
