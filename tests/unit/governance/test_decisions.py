@@ -183,6 +183,20 @@ def test_a_month_is_settled_once_after_its_end_and_everybody_has_the_base() -> N
     assert council.send(B, "points.settle", {"month": month}).code == "month_settled"
 
 
+def test_months_are_settled_in_order_and_none_before_the_network() -> None:
+    """Otherwise one member could settle a decade before genesis, and everybody would be paid for being there."""
+    council = Council()
+    first = council.today[:7]
+    council.pass_days(100)
+    year, month = int(first[:4]), int(first[5:])
+    after, before = (year * 12 + month - 1 + step for step in (1, -1))
+    for wrong in (f"{before // 12:04d}-{before % 12 + 1:02d}", f"{after // 12:04d}-{after % 12 + 1:02d}", "1990-01"):
+        assert council.send(A, "points.settle", {"month": wrong}).code == "month_out_of_order"
+    council.ok(A, "points.settle", {"month": first})
+    council.ok(B, "points.settle", {"month": f"{after // 12:04d}-{after % 12 + 1:02d}"})
+    assert [balance_of(council.machine.state, party.did) for party in (A, B, C, D)] == [200] * 4
+
+
 def test_an_appeal_is_voted_on_by_the_other_groups() -> None:
     council = Council()
     month = council.today[:7]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lianzheng.clock import DAY_MS, start_of_day_ms
+from lianzheng.clock import DAY_MS, day_of, start_of_day_ms
 from lianzheng.encoding.binary import b64u_encode
 from lianzheng.encoding.canonical import JsonObject
 from lianzheng.errors import ConflictError, RefusedError
@@ -53,13 +53,21 @@ def settle_points(
 ) -> Effects:
     """Everybody's points for what was offered and reported since the last settlement.
 
-    Refuses ``month_not_over``, ``month_settled``.
+    Months go one after the other from the network's first: presence is paid once for each, and for none before it.
+    Refuses ``month_not_over``, ``month_settled``, ``month_out_of_order``.
     """
     if payload.month >= block.day[:7]:
         raise RefusedError("month_not_over", "A month is settled after its last day.")
     last = state.get(SETTLED_KEY)
     if last is not None and last["month"] >= payload.month:
         raise ConflictError("month_settled", "This month, or a later one, is settled.")
+    due = day_of(block.genesis_time_ms)[:7] if last is None else _month_after(last["month"])
+    if payload.month != due:
+        raise RefusedError(
+            "month_out_of_order",
+            "Months are settled one after the other, from the network's first.",
+            next_step=f"Settle {due} first.",
+        )
     activities = block.activity()
     sums = {one.did: _earned(state, one, block) for one in activities}
     metered = _pay(state, activities, sums)
@@ -85,6 +93,11 @@ def settle_points(
         *(points_write(state, line.member, line.balance, block, sums[line.member].missing) for line in lines),
     ]
     return Effects(writes=tuple(writes), events=({"type": "points.settled", "month": payload.month},))
+
+
+def _month_after(month: str) -> str:
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year:04d}-{number + 1:02d}" if number < 12 else f"{year + 1:04d}-01"
 
 
 def _earned(state: StateView, activity: MemberActivity, block: BlockContext) -> _Sum:
