@@ -177,6 +177,24 @@ def test_points_outside_the_subgroup_are_refused_by_name(x: int) -> None:
     assert code_of(G1.from_bytes, data) == "point_not_in_subgroup"
 
 
+@pytest.mark.parametrize("group", [G1, G2])
+def test_the_identity_is_never_read(group: type[G1] | type[G2]) -> None:
+    """Its canonical encoding, which both libraries take; and every other that says infinity (CON-4)."""
+    encoded = group.identity().to_bytes()
+    assert encoded == b"\xc0" + bytes(group.SIZE - 1)
+    for data, code in (
+        (encoded, "point_identity"),
+        (b"\xe0" + encoded[1:], "point_malformed"),
+        (b"\xc0" + encoded[2:] + b"\1", "point_malformed"),
+        (encoded[:-1], "point_malformed"),
+        (encoded + b"\0", "point_malformed"),
+        (b"\x40" + encoded[1:], "point_malformed"),
+    ):
+        with pytest.raises(FormatError) as caught:
+            group.from_bytes(data)
+        assert caught.value.code == code
+
+
 @pytest.mark.parametrize("dst", [b"", b"D" * 256])
 def test_hashing_refuses_unusable_tags(dst: bytes) -> None:
     assert code_of(G1.hash_to_curve, b"m", dst) == "dst_invalid"

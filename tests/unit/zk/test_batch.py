@@ -188,6 +188,8 @@ def test_each_public_input_of_the_pairs_counts() -> None:
     refused([(OTHER, PAIRS[0][1]), *PAIRS[1:]])
     refused([(PAIRS[0][0], OTHER), *PAIRS[1:]])
     refused([(G1.identity(), G1.identity()), *PAIRS[1:]])
+    nobody = [(G1.identity(), G1.identity()), *PAIRS[1:]]  # an honest proof of them: the pair adds nothing to the sums
+    refused(nobody, proof=batch.prove_dleq(K, G, P, nobody, transcript()))
     refused(PAIRS, p=OTHER)
     refused(PAIRS, proof=PROOF._replace(c=(PROOF.c + 1) % ORDER))
     refused(PAIRS, proof=PROOF._replace(z=(PROOF.z + 1) % ORDER))
