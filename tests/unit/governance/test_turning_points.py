@@ -10,6 +10,7 @@ from ledger_kit import CHAIN, START_MS, Party, make_genesis
 from lianzheng.clock import DAY_MS, day_of
 from lianzheng.contracts.machine import Machine
 from lianzheng.encoding.canonical import JsonObject
+from lianzheng.governance.groups import voice_of
 from lianzheng.governance.motions.model import MotionVote, motion_id, motion_of
 from lianzheng.governance.validators import validators_by_member
 from lianzheng.identity.model import did_state_key
@@ -43,6 +44,27 @@ def test_the_ballot_of_a_group_without_an_active_member_counts_no_more() -> None
     assert council.motion(kind, content).status == "open"
     council.ok(C, "member.vote", council.ballot(kind, content))
     assert council.motion(kind, content).status == "carried"
+
+
+def test_one_group_alone_never_decides_about_another_even_where_a_third_has_left_since() -> None:
+    council = Council(Machine(make_genesis((A, B, C))))
+    council.ok(C, "member.expel", about(B))
+    council.ok(C, "member.leave", NOTICE)
+    council.ok(A, "member.vote", council.ballot("member.expel", about(B)))
+    assert council.motion("member.expel", about(B)).status == "open" and council.phase(B) == "active"
+
+
+def test_a_member_that_comes_back_in_a_new_group_has_a_vote() -> None:
+    council = Council()
+    council.carry("member.suspend", about(D), (A, B, C))
+    regroup = {"member": D.did, "control_group": "omega", "reason": PAPER}
+    council.carry("member.regroup", regroup, (A, B, C))
+    council.carry("member.reinstate", about(D), (A, B, C))
+    assert voice_of(council.machine.state, "omega") == D.did
+    content = plan(council)
+    council.ok(A, "network.winddown.plan", content)
+    council.ok(D, "member.vote", council.ballot("network.winddown.plan", content))
+    assert council.motion("network.winddown.plan", content).yes == ("alpha", "omega")
 
 
 @pytest.mark.parametrize(("early_ms", "code"), [(1, "winddown_early"), (0, "ok")])

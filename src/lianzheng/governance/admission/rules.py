@@ -225,7 +225,9 @@ def carry_phase(state: StateView, content: JsonObject, block: BlockContext, kind
         raise ConflictError("member_phase", "The member's phase has changed meanwhile.")
     if _ENTERS[kind] != "active":
         require_quorum_without(state, member)
-    return (_moved(member, _ENTERS[kind]),)
+    moved = _moved(member, _ENTERS[kind])
+    # Its group may be another than when it was last active, and a group without a record could not vote.
+    return (moved, *group_writes(state, member.control_group)) if _ENTERS[kind] == "active" else (moved,)
 
 
 def require_quorum_without(state: StateView, member: MemberRecord) -> None:

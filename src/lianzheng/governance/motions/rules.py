@@ -21,6 +21,8 @@ from lianzheng.ledger.context import BlockContext, StateView
 __all__ = ["cast", "event_of", "new_motion", "open_motion"]
 
 _DAY_MS = 24 * 3600 * 1000
+_OTHERS_MIN = 2
+"""Groups that must be there to decide about another: of two groups neither decides alone about the other."""
 
 
 def new_motion(
@@ -37,7 +39,7 @@ def new_motion(
         if before.status == "open" and block.time_ms <= before.closes_ms:
             raise ConflictError("motion_open", "The same motion stands.", next_step="Vote on it with member.vote.")
         version = before.version + 1
-    if excluded is not None and len(electorate(state, excluded)) < 2:
+    if excluded is not None and len(electorate(state, excluded)) < _OTHERS_MIN:
         raise RefusedError("electorate_small", "A decision about a control group needs two others that may vote.")
     return MotionRecord(
         version=version,
@@ -90,7 +92,8 @@ def _count(state: StateView, motion: MotionRecord, group: str, ballot: Ballot) -
     yes = sum(1 for name in ballots["yes"] if name in voters)
     no = sum(1 for name in ballots["no"] if name in voters)
     status = motion.status
-    if share.reached(yes, len(voters)):
+    enough = motion.excluded is None or len(voters) >= _OTHERS_MIN  # a voter that left since must not leave one judge
+    if enough and share.reached(yes, len(voters)):
         status = "carried"
     elif not share.reached(len(voters) - no, len(voters)):
         status = "rejected"
