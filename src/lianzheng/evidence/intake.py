@@ -122,19 +122,20 @@ class Intake:
             self._writer = None
 
     async def _write(self, group: list[_Waiting]) -> None:
+        drafts = [draft for given, _ in group for draft in given]
         try:
-            promises = iter(await self._store([draft for drafts, _ in group for draft in drafts]))
-        except BaseException as error:  # handed to the first caller, who raises it; the others must not wait for ever
-            refused = UnavailableError("evidence_not_stored", "The record could not be stored.")
-            for position, (_, future) in enumerate(group):
-                _refuse(future, error if position == 0 and isinstance(error, Exception) else refused)
-            if not isinstance(error, Exception):
-                raise
-            return
-        for drafts, future in group:
-            given = [next(promises) for _ in drafts]
-            if not future.done():  # whoever was cancelled has left
-                future.set_result(given)
+            (outcome,) = await asyncio.gather(self._store(drafts), return_exceptions=True)
+            if isinstance(outcome, BaseException):
+                _refuse(group[0][1], outcome)  # the first caller raises the real error
+            else:
+                promises = iter(outcome)
+                for given, future in group:
+                    mine = [next(promises) for _ in given]
+                    if not future.done():  # whoever was cancelled has left
+                        future.set_result(mine)
+        finally:  # however it ended, nobody waits for ever
+            for _, future in group:
+                _refuse(future, UnavailableError("evidence_not_stored", "The record could not be stored."))
 
     async def _store(self, drafts: list[Draft]) -> list[bytes]:
         ends = await self._repository.case_ends([draft.case_id for draft in drafts])
@@ -169,7 +170,7 @@ class Intake:
         return [NewRecord(*head, promiser.signed(promiser.body(head[4], head[5], due_ms), sign)) for head in heads]
 
 
-def _refuse(future: asyncio.Future[list[bytes]], error: Exception) -> None:
+def _refuse(future: asyncio.Future[list[bytes]], error: BaseException) -> None:
     if not future.done():
         future.set_exception(error)
         future.exception()  # nobody may be left to read it
