@@ -50,3 +50,9 @@ def test_ev3_an_anchor_that_does_not_follow_is_refused_and_leaves_nothing(previo
 def test_ev3_count_is_bounded(count: int) -> None:
     with pytest.raises(ValidationError):
         _payload(None, count=count)
+
+
+def test_ev3_a_first_anchor_follows_nothing() -> None:
+    ledger = LocalLedger(ManualClock())
+    assert ledger.block(_payload(bytes(32))).result.code == "anchor_previous_mismatch"
+    assert ledger.entries == []
