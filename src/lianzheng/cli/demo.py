@@ -26,7 +26,7 @@ def demo(
 ) -> None:
     """Three brokers on this machine assess their customers together: consent, hidden query, evidence, refusals.
 
-    Exit status: 0 everything was as it must be, 1 something was not, 130 interrupted. Takes about 20 seconds.
+    Exit status: 0 everything was as it must be, 1 something was not, 130 interrupted. Takes about 30 seconds.
     """
     from lianzheng.demo.scene import play
     from lianzheng.demo.stage import Settings
