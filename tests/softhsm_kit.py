@@ -20,7 +20,8 @@ MODULES = (
     "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
     "/usr/local/lib/softhsm/libsofthsm2.so",
 )
-_TOKENS = 8
+_TOKENS = 24
+"""Twice what the tests take for themselves when one process runs them all."""
 
 
 @dataclass(frozen=True)

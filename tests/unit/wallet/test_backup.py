@@ -61,8 +61,8 @@ async def test_a_restored_wallet_has_everything_and_signs_with_keys_of_its_own(n
 
 
 def test_two_restorations_count_in_different_stretches() -> None:
-    indexes = {fresh_index() for _ in range(1000)}
-    assert len(indexes) == 1000
+    indexes = {fresh_index() for _ in range(50)}
+    assert len(indexes) == 50, "of 2^31 stretches two of fifty are the same once in a million runs"
     assert all(index % 2**20 == 0 and 2**20 <= index < 2**51 for index in indexes)
 
 
