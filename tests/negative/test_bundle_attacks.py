@@ -278,7 +278,7 @@ async def test_ev4_an_anchor_may_not_be_later_than_the_head_it_stands_under(
         ledger=ledger_part.to_json() | {"head": signed.to_json(), "log_root": b64u_encode(root)},
     )
     if not more:  # the head's own time: what was done to the bundle is otherwise good
-        assert verify_bundle(forged, trust)
+        verify_bundle(forged, trust)
     else:
         assert _code(forged, trust) == "anchor_after_head"
 
